@@ -1,0 +1,457 @@
+//! Deciding for grants: every change of a token set, every death, every end.
+
+use alloc::vec::Vec;
+
+use super::{
+    CLOSE_BATCH_MAX, Command, DEATHS_SPREAD, DEATHS_TO_BELIEVE, Death, Event, Grant, Key, Phase, Refresh,
+    Trouble, UpstreamTarget, UpstreamTask, schedule,
+};
+use crate::{
+    actor::Principal,
+    authorization::{self, End, TokenFacts},
+    connector,
+    event::Event as AnyEvent,
+    id::GrantId,
+    machine::{Answer, Context, Decided, Write},
+    provider::{ProviderFailure, RefreshClass},
+    rejection::{Kind, Rejection},
+    revocation::Selector,
+    scope::ScopeSet,
+    state::{BlobKey, State},
+    text::Sealed,
+    time::{Span, Timestamp},
+};
+
+/// How long a provider that honours a refresh token once is given, after a lost answer, where there is no access token left to serve.
+const LOST_ANSWER_WAIT: Span = Span::from_secs(60);
+
+/// Decides.
+///
+/// # Errors
+/// The [`Rejection`] that says why nothing may happen; [`Rejection::WrongPrincipal`] for anybody but the cluster.
+pub fn decide(state: &State, context: Context, command: Command) -> Result<Decided, Rejection> {
+    if context.actor.principal != Principal::Cluster {
+        return Err(Rejection::WrongPrincipal);
+    }
+    match command {
+        Command::IntendRefresh { grant, generation, node, occasion } => {
+            let known = refreshable(state, context, grant, generation)?;
+            let attempt = known.attempts + 1;
+            let event = Event::RefreshIntended { grant, generation, attempt, node, occasion };
+            Ok(Decided { answer: Answer::Attempt(attempt), ..decided(event) })
+        }
+        Command::CommitRefresh { grant, generation, attempt, granted, tokens, facts } => {
+            commit(state, Outcome { grant, generation, attempt }, granted, tokens, facts)
+        }
+        Command::FailRefresh { grant, generation, attempt, failure } => {
+            fail(state, context, Outcome { grant, generation, attempt }, failure)
+        }
+        Command::LoseRefresh { grant, generation, attempt } => {
+            let known = attempted(state, Outcome { grant, generation, attempt })?;
+            if matches!(known.refresh, Refresh::Unknown { .. }) {
+                return Err(Rejection::Unchanged(Kind::Grant));
+            }
+            Ok(decided(Event::RefreshUnknown { grant, generation, attempt }))
+        }
+        Command::Expire { grant } => expire(state, context, grant),
+        Command::Close { selector, grants } => close(state, selector, grants),
+        Command::ConfirmUpstream { target } => {
+            upstream_task(state, target)?;
+            Ok(forget_tokens(state, target, decided(Event::UpstreamRevoked { target })))
+        }
+        Command::FailUpstream { target, failure: None } => {
+            upstream_task(state, target)?;
+            Ok(forget_tokens(state, target, decided(Event::UpstreamRevocationUnsupported { target })))
+        }
+        Command::FailUpstream { target, failure: Some(failure) } => {
+            let failures = upstream_task(state, target)?.failures.saturating_add(1);
+            let retry_at = context.at + schedule::upstream_pause(failures);
+            Ok(decided(Event::UpstreamRevocationFailed { target, failure, failures, retry_at }))
+        }
+    }
+}
+
+fn decided(event: Event) -> Decided {
+    Decided::event(AnyEvent::Grant(event))
+}
+
+fn known(state: &State, grant: GrantId) -> Result<&Grant, Rejection> {
+    state.grants.get(&grant).ok_or(Rejection::Unknown(Kind::Grant))
+}
+
+/// The grant, if it can be used.
+///
+/// # Errors
+/// [`Rejection::GrantRevoked`] or [`Rejection::ConsentNeeded`] where it cannot.
+pub fn usable(state: &State, grant: GrantId) -> Result<&Grant, Rejection> {
+    let known = known(state, grant)?;
+    if known.revoked_by(state).is_some() {
+        return Err(Rejection::GrantRevoked);
+    }
+    match known.phase {
+        Phase::Active => Ok(known),
+        Phase::NeedsConsent(_) => Err(Rejection::ConsentNeeded),
+        Phase::Revoked { .. } => Err(Rejection::GrantRevoked),
+    }
+}
+
+fn refreshable(
+    state: &State,
+    context: Context,
+    grant: GrantId,
+    generation: u64,
+) -> Result<&Grant, Rejection> {
+    let known = usable(state, grant)?;
+    let connector = connector::decide::usable(state, known.key.connector)?;
+    if connector.suspended.is_some() {
+        return Err(Rejection::Disabled(Kind::Connector));
+    }
+    if known.generation != generation {
+        return Err(Rejection::Superseded);
+    }
+    if known.tokens.refresh.is_none() {
+        return Err(Rejection::NoRefreshToken);
+    }
+    if let Some(trouble) = known.trouble
+        && context.at < trouble.retry_at
+    {
+        return Err(Rejection::TooEarly(trouble.retry_at));
+    }
+    match known.refresh {
+        Refresh::Idle => Ok(known),
+        Refresh::Intended { .. } => Err(Rejection::RefreshInFlight),
+        Refresh::Unknown { resend_at, .. } if resend_at <= context.at => Ok(known),
+        Refresh::Unknown { .. } => Err(Rejection::ResendForbidden),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Outcome {
+    grant: GrantId,
+    generation: u64,
+    attempt: u64,
+}
+
+/// The grant, if the outcome is of its present generation and attempt: the fence against late writers.
+fn attempted(state: &State, outcome: Outcome) -> Result<&Grant, Rejection> {
+    let known = known(state, outcome.grant)?;
+    let attempt = match known.refresh {
+        Refresh::Intended { attempt, .. } | Refresh::Unknown { attempt, .. } => Some(attempt),
+        Refresh::Idle => None,
+    };
+    if known.generation == outcome.generation && attempt == Some(outcome.attempt) {
+        Ok(known)
+    } else {
+        Err(Rejection::Superseded)
+    }
+}
+
+fn commit(
+    state: &State,
+    outcome: Outcome,
+    granted: ScopeSet,
+    tokens: Sealed,
+    facts: TokenFacts,
+) -> Result<Decided, Rejection> {
+    let known = attempted(state, outcome)?;
+    let Outcome { grant, generation, attempt } = outcome;
+    let next = generation + 1;
+    let kept = |decided: Decided| {
+        decided
+            .with(Write::Blob(BlobKey::Tokens(grant, next), Some(tokens)))
+            .with(Write::Blob(BlobKey::Tokens(grant, generation.saturating_sub(1)), None))
+    };
+    if usable(state, grant).is_err() {
+        return Ok(kept(decided(Event::LateTokensKept { grant, generation: next, tokens: facts })));
+    }
+    let lost = known.granted.missing_from(&granted);
+    let scopes = if !lost.is_empty() {
+        Some(Event::ScopesNarrowed { grant, generation: next, granted, lost })
+    } else if granted != known.granted {
+        Some(Event::ScopesWidened { grant, generation: next, granted })
+    } else {
+        None
+    };
+    let refreshed = Event::Refreshed { grant, generation: next, attempt, tokens: facts };
+    Ok(kept(Decided::events([Some(refreshed), scopes].into_iter().flatten().map(AnyEvent::Grant))))
+}
+
+fn fail(
+    state: &State,
+    context: Context,
+    outcome: Outcome,
+    failure: ProviderFailure,
+) -> Result<Decided, Rejection> {
+    let known = attempted(state, outcome)?;
+    let Outcome { grant, generation, attempt } = outcome;
+    let failures = known.trouble.map_or(0, |trouble| trouble.failures).saturating_add(1);
+    let asked = match failure {
+        ProviderFailure::Ambiguous | ProviderFailure::Malformed => {
+            return match known.refresh {
+                Refresh::Unknown { .. } => Err(Rejection::Unchanged(Kind::Grant)),
+                Refresh::Idle | Refresh::Intended { .. } => {
+                    Ok(decided(Event::RefreshUnknown { grant, generation, attempt }))
+                }
+            };
+        }
+        ProviderFailure::GrantDead if verdict_is_final(state, context, known) => {
+            let after_loss = matches!(known.refresh, Refresh::Intended { after_loss: true, .. });
+            let death = if after_loss { Death::AnswerLost } else { Death::ProviderVerdict };
+            return Ok(decided(Event::ConsentNeeded { grant, generation, death }));
+        }
+        // Three words over ten minutes: spread them so that the third comes when it counts.
+        ProviderFailure::GrantDead => Some(DEATHS_SPREAD.half()),
+        ProviderFailure::Throttled(asked) => asked,
+        ProviderFailure::ClientFault
+        | ProviderFailure::RequestFault
+        | ProviderFailure::Transient
+        | ProviderFailure::TooEarly => None,
+    };
+    let retry_at = context.at + schedule::refresh_pause(failures, asked);
+    Ok(decided(Event::RefreshFailed { grant, generation, attempt, failure, retry_at }))
+}
+
+/// Whether the provider's word that the grant is dead is believed now. Where a repeat is harmless it must be heard three times over ten
+/// minutes; where it is not, asking again could kill what lives.
+fn verdict_is_final(state: &State, context: Context, grant: &Grant) -> bool {
+    let class = state
+        .connectors
+        .get(&grant.key.connector)
+        .map_or(RefreshClass::Strict, |known| known.registration.class);
+    let repeat_is_harmless = match class {
+        RefreshClass::Stable | RefreshClass::NonRevoking => true,
+        RefreshClass::Static
+        | RefreshClass::Grace(_)
+        | RefreshClass::UntilSuccessorUsed
+        | RefreshClass::Strict => false,
+    };
+    let heard = grant.trouble.filter(|trouble| trouble.deaths > 0);
+    !repeat_is_harmless
+        || heard.is_some_and(|trouble| {
+            trouble.deaths + 1 >= DEATHS_TO_BELIEVE && trouble.since.until(context.at) >= DEATHS_SPREAD
+        })
+}
+
+fn expire(state: &State, context: Context, grant: GrantId) -> Result<Decided, Rejection> {
+    let known = usable(state, grant)?;
+    let end = match known.tokens.refresh {
+        Some(_) => known.tokens.refresh_expires_at,
+        None => known.tokens.access_expires_at,
+    };
+    match end {
+        Some(end) if end <= context.at => {
+            Ok(decided(Event::ConsentNeeded { grant, generation: known.generation, death: Death::Expired }))
+        }
+        Some(_) | None => Err(Rejection::Unchanged(Kind::Grant)),
+    }
+}
+
+fn close(state: &State, selector: Selector, grants: Vec<GrantId>) -> Result<Decided, Rejection> {
+    if grants.len() > CLOSE_BATCH_MAX {
+        return Err(Rejection::TooMany { limit: CLOSE_BATCH_MAX });
+    }
+    let ended = |grant: &&Grant| !matches!(grant.phase, Phase::Revoked { .. });
+    let events: Vec<AnyEvent> = grants
+        .iter()
+        .filter_map(|id| state.grants.get(id))
+        .filter(ended)
+        .filter_map(|grant| {
+            let by = grant.revoked_by(state)?;
+            Some(AnyEvent::Grant(Event::Revoked {
+                grant: grant.id,
+                subject: grant.key.subject,
+                connector: grant.key.connector,
+                by,
+                residual_exposure_until: grant.tokens.access_expires_at,
+            }))
+        })
+        .collect();
+    let decided = Decided::events(events);
+    let more = state.grants_to_close(selector, CLOSE_BATCH_MAX + 1).iter().any(|id| !grants.contains(id));
+    Ok(if more { decided } else { decided.with(Write::EpochClosed(selector)) })
+}
+
+fn upstream_task(state: &State, target: UpstreamTarget) -> Result<&UpstreamTask, Rejection> {
+    state.upstream_tasks.get(&target).ok_or(Rejection::Unknown(Kind::UpstreamTask))
+}
+
+/// Once the provider has revoked them, or cannot, ended tokens are of no use to anybody.
+fn forget_tokens(state: &State, target: UpstreamTarget, decided: Decided) -> Decided {
+    match target {
+        UpstreamTarget::Grant(id) => {
+            let generation = state.grants.get(&id).map_or(0, |grant| grant.generation);
+            decided
+                .with(Write::Blob(BlobKey::Tokens(id, generation), None))
+                .with(Write::Blob(BlobKey::Tokens(id, generation.saturating_sub(1)), None))
+        }
+        UpstreamTarget::Authorization(id) => decided
+            .with(Write::Blob(BlobKey::PendingTokens(id), None))
+            .with(Write::Blob(BlobKey::PendingAccount(id), None)),
+    }
+}
+
+impl State {
+    /// The grants that the revocation of this selector covers and that are still to be said to have ended; at most `limit`.
+    pub fn grants_to_close(&self, selector: Selector, limit: usize) -> Vec<GrantId> {
+        let one;
+        let candidates = match selector {
+            Selector::Grant(id) => {
+                one = [id].into();
+                Some(&one)
+            }
+            Selector::Subject(id) => self.indexes.grants_by_subject.get(&id),
+            Selector::Connector(id) => self.indexes.grants_by_connector.get(&id),
+            Selector::McpServer(id) => self.indexes.grants_by_mcp_server.get(&id),
+            Selector::Workload(_) => None,
+        };
+        let to_close = |id: &&GrantId| {
+            let grant = self.grants.get(id);
+            grant.is_some_and(|grant| {
+                !matches!(grant.phase, Phase::Revoked { .. }) && grant.revoked_by(self).is_some()
+            })
+        };
+        candidates.into_iter().flatten().filter(to_close).take(limit).copied().collect()
+    }
+}
+
+/// Folds.
+pub fn evolve(state: &mut State, context: Context, event: &Event) {
+    match event {
+        Event::Activated {
+            grant,
+            authorization,
+            subject,
+            connector,
+            isolation,
+            account,
+            generation,
+            requested,
+            granted,
+            tokens,
+        } => {
+            let attempts = state.grants.get(grant).map_or(0, |known| known.attempts);
+            state.put_grant(Grant {
+                id: *grant,
+                key: Key {
+                    subject: *subject,
+                    connector: *connector,
+                    isolation: *isolation,
+                    account: *account,
+                },
+                requested: requested.clone(),
+                granted: granted.clone(),
+                generation: *generation,
+                tokens: tokens.clone(),
+                refreshed_at: context.at,
+                consented_at: context.at,
+                consented_seq: context.seq,
+                attempts,
+                phase: Phase::Active,
+                refresh: Refresh::Idle,
+                trouble: None,
+                revision: context.seq,
+            });
+            authorization::decide::end(state, context, *authorization, End::Confirmed(*grant));
+        }
+        Event::RefreshIntended { grant, attempt, node, .. } => change(state, context, *grant, |row| {
+            let after_loss = matches!(row.refresh, Refresh::Unknown { .. });
+            row.attempts = *attempt;
+            row.refresh = Refresh::Intended { attempt: *attempt, node: *node, at: context.at, after_loss };
+        }),
+        Event::Refreshed { grant, generation, tokens, .. } => change(state, context, *grant, |row| {
+            next_tokens(row, *generation, tokens, context.at);
+            row.trouble = None;
+        }),
+        Event::LateTokensKept { grant, generation, tokens } => {
+            change(state, context, *grant, |row| next_tokens(row, *generation, tokens, context.at));
+            let task = UpstreamTask { failures: 0, due_at: context.at };
+            state.put_upstream_task(UpstreamTarget::Grant(*grant), task);
+        }
+        Event::ScopesNarrowed { grant, granted, .. } | Event::ScopesWidened { grant, granted, .. } => {
+            change(state, context, *grant, |row| row.granted = granted.clone());
+        }
+        Event::RefreshFailed { grant, failure, retry_at, .. } => change(state, context, *grant, |row| {
+            row.trouble = Some(troubled(row.trouble, *failure, context.at, *retry_at));
+            row.refresh = match row.refresh {
+                // The second look failed without an answer: what was unknown is still unknown.
+                Refresh::Intended { attempt, at, after_loss: true, .. } => {
+                    Refresh::Unknown { attempt, since: at, resend_at: *retry_at }
+                }
+                Refresh::Idle | Refresh::Intended { .. } | Refresh::Unknown { .. } => Refresh::Idle,
+            };
+        }),
+        Event::RefreshUnknown { grant, attempt, .. } => lose(state, context, *grant, *attempt),
+        Event::ConsentNeeded { grant, death, .. } => change(state, context, *grant, |row| {
+            row.phase = Phase::NeedsConsent(*death);
+            row.refresh = Refresh::Idle;
+            row.trouble = None;
+        }),
+        Event::Revoked { grant, by, .. } => {
+            change(state, context, *grant, |row| row.phase = Phase::Revoked { by: *by });
+            let task = UpstreamTask { failures: 0, due_at: context.at };
+            state.put_upstream_task(UpstreamTarget::Grant(*grant), task);
+        }
+        Event::UpstreamRevoked { target } | Event::UpstreamRevocationUnsupported { target } => {
+            state.remove_upstream_task(*target)
+        }
+        Event::UpstreamRevocationFailed { target, failures, retry_at, .. } => {
+            state.put_upstream_task(*target, UpstreamTask { failures: *failures, due_at: *retry_at });
+        }
+    }
+}
+
+fn next_tokens(row: &mut Grant, generation: u64, tokens: &TokenFacts, at: Timestamp) {
+    row.generation = generation;
+    row.tokens = tokens.clone();
+    row.refreshed_at = at;
+    row.refresh = Refresh::Idle;
+}
+
+fn troubled(
+    before: Option<Trouble>,
+    failure: ProviderFailure,
+    at: Timestamp,
+    retry_at: Timestamp,
+) -> Trouble {
+    let dead = u8::from(failure == ProviderFailure::GrantDead);
+    match before {
+        Some(before) => Trouble {
+            failure,
+            failures: before.failures.saturating_add(1),
+            deaths: before.deaths.saturating_add(dead),
+            since: before.since,
+            retry_at,
+        },
+        None => Trouble { failure, failures: 1, deaths: dead, since: at, retry_at },
+    }
+}
+
+/// What may follow a lost answer depends on the provider: a resend where repeats are harmless, else a wait until there is nothing left to
+/// lose.
+fn lose(state: &mut State, context: Context, grant: GrantId, attempt: u64) {
+    let Some(known) = state.grants.get(&grant) else { return };
+    let class = state
+        .connectors
+        .get(&known.key.connector)
+        .map_or(RefreshClass::Strict, |known| known.registration.class);
+    let since = match known.refresh {
+        Refresh::Intended { at, .. } => at,
+        Refresh::Idle | Refresh::Unknown { .. } => context.at,
+    };
+    let resend_at = if class.may_resend(since.until(context.at)) {
+        context.at
+    } else {
+        let patience = context.at + LOST_ANSWER_WAIT;
+        known.tokens.access_expires_at.map_or(patience, |end| end.max(patience))
+    };
+    change(state, context, grant, |row| row.refresh = Refresh::Unknown { attempt, since, resend_at });
+}
+
+fn change(state: &mut State, context: Context, grant: GrantId, change: impl FnOnce(&mut Grant)) {
+    if let Some(known) = state.grants.get(&grant) {
+        let mut row = known.clone();
+        change(&mut row);
+        row.revision = context.seq;
+        state.put_grant(row);
+    }
+}

@@ -1,0 +1,55 @@
+//! Deciding for the policy set, and counting identical denials.
+
+use super::{Command, DETERMINING_MAX, Event, TEXT_LEN_MAX};
+use crate::{
+    event::Event as AnyEvent,
+    machine::{Context, Decided, Write},
+    rejection::Rejection,
+    state::{BlobKey, DenialCount, DenialKey, State},
+    text::Sealed,
+    time::Span,
+};
+
+/// Over which time identical denials are counted as one.
+pub const DENIAL_WINDOW: Span = Span::from_mins(1);
+
+/// Decides.
+///
+/// # Errors
+/// [`Rejection::TooLong`] for a policy set beyond its bound.
+pub fn decide(state: &State, context: Context, command: Command) -> Result<Decided, Rejection> {
+    match command {
+        Command::Set { text, digest } => {
+            if text.len() > TEXT_LEN_MAX {
+                return Err(Rejection::TooLong { limit: TEXT_LEN_MAX });
+            }
+            let len = text.len() as u64;
+            let kept = Sealed::new(text.into_bytes()).ok_or(Rejection::TooLong { limit: TEXT_LEN_MAX })?;
+            let event = AnyEvent::Policy(Event::Set { digest, len });
+            Ok(Decided::event(event).with(Write::Blob(BlobKey::PolicyText, Some(kept))))
+        }
+        Command::RecordDenial { action, resource, reason, mut decision } => {
+            let key = DenialKey { principal: context.actor.principal, action, resource, reason };
+            let count = state.denials.get(&key).copied();
+            if let Some(count) = count
+                && context.at < count.since + DENIAL_WINDOW
+            {
+                let count = DenialCount { coalesced: count.coalesced.saturating_add(1), ..count };
+                return Ok(Decided::default().with(Write::Denials(key, count)));
+            }
+            decision.determining.truncate(DETERMINING_MAX);
+            let coalesced = count.map_or(0, |count| count.coalesced);
+            let event = AnyEvent::Policy(Event::Denied { action, resource, reason, decision, coalesced });
+            Ok(Decided::event(event)
+                .with(Write::Denials(key, DenialCount { since: context.at, coalesced: 0 })))
+        }
+    }
+}
+
+/// Folds.
+pub fn evolve(state: &mut State, context: Context, event: &Event) {
+    match event {
+        Event::Set { .. } => state.singular.policy_version = context.seq,
+        Event::Denied { .. } => {}
+    }
+}
