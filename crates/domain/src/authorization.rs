@@ -175,6 +175,17 @@ pub enum Command {
         /// How.
         failure: ProviderFailure,
     },
+    /// The exchange brought tokens, but nobody can say whose: they are to be revoked upstream.
+    DiscardExchange {
+        /// Which.
+        authorization: AuthorizationId,
+        /// How the account lookup failed.
+        failure: ProviderFailure,
+        /// The tokens, sealed until they are revoked.
+        tokens: Sealed,
+        /// What the ledger says of them.
+        facts: TokenFacts,
+    },
     /// The exchange brought tokens.
     CompleteExchange {
         /// Which.
@@ -308,6 +319,15 @@ pub enum Event {
         subject: SubjectId,
         /// The account.
         account: AccountKey,
+    },
+    /// The exchange brought tokens whose account the provider did not tell. They never become active, and are revoked upstream.
+    UnclaimedTokensDiscarded {
+        /// Which.
+        authorization: AuthorizationId,
+        /// How the account lookup failed.
+        failure: ProviderFailure,
+        /// What the ledger says of them.
+        tokens: TokenFacts,
     },
     /// Tokens came back after what the consent rests on was revoked. They never become active, and are revoked upstream.
     LateTokensDiscarded {

@@ -48,7 +48,7 @@ pub enum Command {
 /// The most events that any command may raise.
 pub const EVENTS_MAX: usize = 64;
 /// The longest event line, in bytes.
-pub const LINE_LEN_MAX: usize = 4096;
+pub const LINE_LEN_MAX: usize = 5120;
 
 impl Command {
     /// The most events that this command can raise, whatever the state: at most [`EVENTS_MAX`]. A batch of proposals is cut by the sum.

@@ -12,6 +12,9 @@ pub mod decide;
 /// The most email domains for which one identity provider is authoritative.
 pub const DOMAINS_MAX: usize = 16;
 
+/// The most bytes of all those domains together: the registration fits into one event line.
+pub const DOMAINS_LEN_MAX: usize = 1024;
+
 /// Which immutable claim names a person at an identity provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JoinClaim {

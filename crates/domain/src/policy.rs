@@ -23,6 +23,15 @@ pub struct Decision {
     pub determining: Vec<Label<64>>,
 }
 
+impl Decision {
+    /// The same with no more policies than an event may name.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.determining.truncate(DETERMINING_MAX);
+        self
+    }
+}
+
 /// What was asked for when it was denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {

@@ -269,12 +269,8 @@ impl State {
     /// The subjects that have this account at this connector; more than one is worth a flag.
     pub fn subjects_of_account(&self, connector: ConnectorId, account: AccountKey) -> BTreeSet<SubjectId> {
         let first = (connector, account, SubjectId::from_bytes([0; 16]), GrantId::from_bytes([0; 16]));
-        let last = (
-            connector,
-            account,
-            SubjectId::from_bytes([u8::MAX; 16]),
-            GrantId::from_bytes([u8::MAX; 16]),
-        );
+        let last =
+            (connector, account, SubjectId::from_bytes([u8::MAX; 16]), GrantId::from_bytes([u8::MAX; 16]));
         self.indexes.grants_by_account.range(first..=last).map(|(_, _, subject, _)| *subject).collect()
     }
 }

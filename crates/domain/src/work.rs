@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget},
+    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget, decide::may_send},
     id::GrantId,
     revocation::Selector,
     state::State,
@@ -64,7 +64,9 @@ pub fn grants_due(state: &State, now: Timestamp, limit: usize) -> Vec<(GrantId, 
         .take_while(|(due, _)| *due <= now)
         .filter_map(|(_, id)| state.grants.get(id))
         .filter(|grant| grant.revoked_by(state).is_none() && callable(grant))
-        .filter_map(|grant| grant_work(grant, now).map(|work| (grant.id, work)))
+        .filter_map(|grant| grant_work(grant, now).map(|work| (grant, work)))
+        .filter(|(grant, work)| !matches!(work, GrantWork::Refresh { .. }) || may_send(state, grant, now))
+        .map(|(grant, work)| (grant.id, work))
         .take(limit)
         .collect()
 }

@@ -5,7 +5,7 @@ use crate::{
     actor::Principal,
     connector::{self, Isolation},
     event::Event as AnyEvent,
-    grant,
+    grant::{self, UpstreamTarget},
     id::{AuthorizationId, GrantId, McpServerId},
     machine::{Answer, Context, Decided, Write},
     mcp_server,
@@ -55,6 +55,13 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
             exchanging(state, authorization)?;
             let event = Event::ExchangeFailed { authorization, failure };
             Ok(decided(event).with(Write::Blob(BlobKey::Verifier(authorization), None)))
+        }
+        Command::DiscardExchange { authorization, failure, tokens, facts } => {
+            exchanging(state, authorization)?;
+            let event = Event::UnclaimedTokensDiscarded { authorization, failure, tokens: facts };
+            Ok(decided(event)
+                .with(Write::Blob(BlobKey::Verifier(authorization), None))
+                .with(Write::Blob(BlobKey::PendingTokens(authorization), Some(tokens))))
         }
         Command::CompleteExchange { authorization, account, account_label, granted, tokens, facts } => {
             let exchange = Exchange { account, account_label, granted, tokens, facts };
@@ -117,8 +124,11 @@ fn start(state: &State, context: Context, start: Start) -> Result<Decided, Rejec
         Some(open) if open.scopes.covers(&scopes) && open.grant == grant => {
             return Ok(Decided::already(Answer::Authorization(open.id)));
         }
-        // The union asks for nothing that the MCP server does not need, so it stays within the bounds of a set.
-        Some(open) => open.scopes.union(&scopes).unwrap_or(scopes),
+        // What the MCP server has ceased to need is not asked for again, so the union stays within the bounds of a set.
+        Some(open) => {
+            let ceased = open.scopes.missing_from(&needed);
+            open.scopes.missing_from(&ceased).union(&scopes).unwrap_or(scopes)
+        }
         None => scopes,
     };
     let expires_at = context.at + OPEN_TTL;
@@ -181,11 +191,27 @@ struct Exchange {
     facts: TokenFacts,
 }
 
+/// The authorization whose exchange this ends, and whether it ended meanwhile: its tokens live at the provider all the same.
+fn exchanged(state: &State, id: AuthorizationId) -> Result<(&Authorization, bool), Rejection> {
+    let known = state.authorizations.get(&id).ok_or(Rejection::Unknown(Kind::Authorization))?;
+    match known.phase {
+        Phase::Exchanging { .. } => Ok((known, known.is_revoked(state))),
+        Phase::Ended(End::Superseded | End::Revoked | End::Expired)
+            if !state.upstream_tasks.contains(&UpstreamTarget::Authorization(id)) =>
+        {
+            Ok((known, true))
+        }
+        Phase::Open | Phase::Approved | Phase::Exchanged { .. } | Phase::Ended(_) => {
+            Err(Rejection::Superseded)
+        }
+    }
+}
+
 fn complete(state: &State, authorization: AuthorizationId, exchange: Exchange) -> Result<Decided, Rejection> {
     let Exchange { account, account_label, granted, tokens, facts } = exchange;
-    let known = exchanging(state, authorization)?;
+    let (known, late) = exchanged(state, authorization)?;
     let expected = known.grant.and_then(|id| state.grants.get(&id)).map(|grant| grant.key.account);
-    let event = if known.is_revoked(state) {
+    let event = if late {
         Event::LateTokensDiscarded { authorization, tokens: facts }
     } else if expected.is_some_and(|expected| expected != account) {
         Event::AccountMismatched { authorization, account, expected }
@@ -253,11 +279,13 @@ impl Authorization {
     /// Whether a revocation, or a disabling, that came after its start covers it.
     pub fn is_revoked(&self, state: &State) -> bool {
         [
-            Selector::Subject(self.subject),
-            Selector::Connector(self.connector),
-            Selector::McpServer(self.mcp_server),
+            Some(Selector::Subject(self.subject)),
+            Some(Selector::Connector(self.connector)),
+            Some(Selector::McpServer(self.mcp_server)),
+            self.grant.map(Selector::Grant),
         ]
         .into_iter()
+        .flatten()
         .any(|selector| state.epoch(selector).leases > self.started_seq)
     }
 
@@ -313,13 +341,26 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
                 Phase::Exchanged { account: *account, granted: granted.clone(), tokens: tokens.clone() };
             step(state, context, *authorization, phase);
         }
-        Event::Superseded { authorization } => end(state, context, *authorization, End::Superseded),
+        Event::Superseded { authorization } => {
+            let holds_tokens = state
+                .authorizations
+                .get(authorization)
+                .is_some_and(|known| matches!(known.phase, Phase::Exchanged { .. }));
+            end(state, context, *authorization, End::Superseded);
+            if holds_tokens {
+                state.discard_tokens(*authorization, context.at);
+            }
+        }
         Event::Declined { authorization, .. } => end(state, context, *authorization, End::Declined),
         Event::RefusedByProvider { authorization, .. } => {
             end(state, context, *authorization, End::RefusedByProvider)
         }
         Event::ExchangeFailed { authorization, failure } => {
             end(state, context, *authorization, End::ExchangeFailed(*failure));
+        }
+        Event::UnclaimedTokensDiscarded { authorization, failure, .. } => {
+            end(state, context, *authorization, End::ExchangeFailed(*failure));
+            state.discard_tokens(*authorization, context.at);
         }
         Event::AccountMismatched { authorization, .. } => {
             end(state, context, *authorization, End::AccountMismatch);

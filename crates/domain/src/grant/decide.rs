@@ -120,9 +120,39 @@ fn refreshable(
     match known.refresh {
         Refresh::Idle => Ok(known),
         Refresh::Intended { .. } => Err(Rejection::RefreshInFlight),
-        Refresh::Unknown { resend_at, .. } if resend_at <= context.at => Ok(known),
+        Refresh::Unknown { .. } if may_send(state, known, context.at) => Ok(known),
         Refresh::Unknown { .. } => Err(Rejection::ResendForbidden),
     }
+}
+
+/// How the grant's provider treats a refresh token that arrives twice.
+fn class(state: &State, grant: &Grant) -> RefreshClass {
+    state.connectors.get(&grant.key.connector).map_or(RefreshClass::Strict, |known| known.registration.class)
+}
+
+/// Whether the refresh token may be sent at `now` as far as a lost answer is concerned. A grace is measured at the send, not when the loss
+/// was noticed; once it has passed, its provider is one that honours a refresh token once.
+pub fn may_send(state: &State, grant: &Grant, now: Timestamp) -> bool {
+    let Refresh::Unknown { since, resend_at, .. } = grant.refresh else { return true };
+    let class = class(state, grant);
+    let missed = match class {
+        RefreshClass::Grace(_) => {
+            class.may_resend(since.until(resend_at)) && !class.may_resend(since.until(now))
+        }
+        RefreshClass::Static
+        | RefreshClass::Stable
+        | RefreshClass::NonRevoking
+        | RefreshClass::UntilSuccessorUsed
+        | RefreshClass::Strict => false,
+    };
+    let allowed_at = if missed { second_look_at(grant, resend_at) } else { resend_at };
+    allowed_at <= now
+}
+
+/// When a provider that honours a refresh token once may be asked again: when there is nothing left to lose.
+fn second_look_at(grant: &Grant, lost_at: Timestamp) -> Timestamp {
+    let patience = lost_at + LOST_ANSWER_WAIT;
+    grant.tokens.access_expires_at.map_or(patience, |end| end.max(patience))
 }
 
 #[derive(Clone, Copy)]
@@ -194,13 +224,11 @@ fn fail(
                 }
             };
         }
-        ProviderFailure::GrantDead if verdict_is_final(state, context, known) => {
-            let after_loss = matches!(known.refresh, Refresh::Intended { after_loss: true, .. });
-            let death = if after_loss { Death::AnswerLost } else { Death::ProviderVerdict };
-            return Ok(decided(Event::ConsentNeeded { grant, generation, death }));
-        }
-        // Three words over ten minutes: spread them so that the third comes when it counts.
-        ProviderFailure::GrantDead => Some(DEATHS_SPREAD.half()),
+        ProviderFailure::GrantDead => match verdict(state, context, known) {
+            Some(death) => return Ok(decided(Event::ConsentNeeded { grant, generation, death })),
+            // Three words over ten minutes: spread them so that the third comes when it counts.
+            None => Some(DEATHS_SPREAD.half()),
+        },
         ProviderFailure::Throttled(asked) => asked,
         ProviderFailure::ClientFault
         | ProviderFailure::RequestFault
@@ -211,29 +239,38 @@ fn fail(
     Ok(decided(Event::RefreshFailed { grant, generation, attempt, failure, retry_at }))
 }
 
-/// Whether the provider's word that the grant is dead is believed now. Where a repeat is harmless it must be heard three times over ten
-/// minutes; where it is not, asking again could kill what lives.
-fn verdict_is_final(state: &State, context: Context, grant: &Grant) -> bool {
-    let class = state
-        .connectors
-        .get(&grant.key.connector)
-        .map_or(RefreshClass::Strict, |known| known.registration.class);
-    let repeat_is_harmless = match class {
-        RefreshClass::Stable | RefreshClass::NonRevoking => true,
+/// What the provider's word that the grant is dead comes to, if it is believed now. Where a repeat is harmless it must be heard three times
+/// over ten minutes; where it is not, asking again could kill what lives.
+fn verdict(state: &State, context: Context, grant: &Grant) -> Option<Death> {
+    // What was revoked here stays revoked, whatever its provider says of it.
+    if grant.revoked_by(state).is_some() {
+        return None;
+    }
+    match class(state, grant) {
+        RefreshClass::Stable | RefreshClass::NonRevoking => {
+            let heard = grant.trouble.filter(|trouble| trouble.deaths > 0)?;
+            let enough =
+                heard.deaths + 1 >= DEATHS_TO_BELIEVE && heard.since.until(context.at) >= DEATHS_SPREAD;
+            enough.then_some(Death::ProviderVerdict)
+        }
         RefreshClass::Static
         | RefreshClass::Grace(_)
         | RefreshClass::UntilSuccessorUsed
-        | RefreshClass::Strict => false,
-    };
-    let heard = grant.trouble.filter(|trouble| trouble.deaths > 0);
-    !repeat_is_harmless
-        || heard.is_some_and(|trouble| {
-            trouble.deaths + 1 >= DEATHS_TO_BELIEVE && trouble.since.until(context.at) >= DEATHS_SPREAD
-        })
+        | RefreshClass::Strict => match grant.refresh {
+            Refresh::Intended { after_loss: true, .. } => Some(Death::AnswerLost),
+            Refresh::Idle | Refresh::Intended { .. } | Refresh::Unknown { .. } => {
+                Some(Death::ProviderVerdict)
+            }
+        },
+    }
 }
 
 fn expire(state: &State, context: Context, grant: GrantId) -> Result<Decided, Rejection> {
     let known = usable(state, grant)?;
+    // The answer that is on its way may bring the next token set.
+    if matches!(known.refresh, Refresh::Intended { .. }) {
+        return Err(Rejection::RefreshInFlight);
+    }
     let end = match known.tokens.refresh {
         Some(_) => known.tokens.refresh_expires_at,
         None => known.tokens.access_expires_at,
@@ -370,16 +407,9 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
         Event::ScopesNarrowed { grant, granted, .. } | Event::ScopesWidened { grant, granted, .. } => {
             change(state, context, *grant, |row| row.granted = granted.clone());
         }
-        Event::RefreshFailed { grant, failure, retry_at, .. } => change(state, context, *grant, |row| {
-            row.trouble = Some(troubled(row.trouble, *failure, context.at, *retry_at));
-            row.refresh = match row.refresh {
-                // The second look failed without an answer: what was unknown is still unknown.
-                Refresh::Intended { attempt, at, after_loss: true, .. } => {
-                    Refresh::Unknown { attempt, since: at, resend_at: *retry_at }
-                }
-                Refresh::Idle | Refresh::Intended { .. } | Refresh::Unknown { .. } => Refresh::Idle,
-            };
-        }),
+        Event::RefreshFailed { grant, failure, retry_at, .. } => {
+            fold_failure(state, context, *grant, *failure, *retry_at)
+        }
         Event::RefreshUnknown { grant, attempt, .. } => lose(state, context, *grant, *attempt),
         Event::ConsentNeeded { grant, death, .. } => change(state, context, *grant, |row| {
             row.phase = Phase::NeedsConsent(*death);
@@ -426,23 +456,49 @@ fn troubled(
     }
 }
 
+fn fold_failure(
+    state: &mut State,
+    context: Context,
+    grant: GrantId,
+    failure: ProviderFailure,
+    retry_at: Timestamp,
+) {
+    let Some(known) = state.grants.get(&grant) else { return };
+    let refresh = match known.refresh {
+        // The second look failed without an answer: what was unknown is still unknown.
+        Refresh::Intended { attempt, at, after_loss: true, .. } => {
+            let resend_at = match class(state, known) {
+                RefreshClass::Grace(_) => second_look_at(known, context.at).max(retry_at),
+                RefreshClass::Static
+                | RefreshClass::Stable
+                | RefreshClass::NonRevoking
+                | RefreshClass::UntilSuccessorUsed
+                | RefreshClass::Strict => retry_at,
+            };
+            Refresh::Unknown { attempt, since: at, resend_at }
+        }
+        Refresh::Idle | Refresh::Intended { .. } | Refresh::Unknown { .. } => Refresh::Idle,
+    };
+    change(state, context, grant, |row| {
+        row.trouble = Some(troubled(row.trouble, failure, context.at, retry_at));
+        row.refresh = refresh;
+    });
+}
+
 /// What may follow a lost answer depends on the provider: a resend where repeats are harmless, else a wait until there is nothing left to
-/// lose.
+/// lose. A grace allows one resend: of a second one it is not known any more how long ago the first send was.
 fn lose(state: &mut State, context: Context, grant: GrantId, attempt: u64) {
     let Some(known) = state.grants.get(&grant) else { return };
-    let class = state
-        .connectors
-        .get(&known.key.connector)
-        .map_or(RefreshClass::Strict, |known| known.registration.class);
-    let since = match known.refresh {
-        Refresh::Intended { at, .. } => at,
-        Refresh::Idle | Refresh::Unknown { .. } => context.at,
+    let class = class(state, known);
+    let (since, again) = match known.refresh {
+        Refresh::Intended { at, after_loss, .. } => (at, after_loss),
+        Refresh::Idle | Refresh::Unknown { .. } => (context.at, false),
     };
-    let resend_at = if class.may_resend(since.until(context.at)) {
+    let spent = again && matches!(class, RefreshClass::Grace(_));
+    let resend_at = if class.may_resend(since.until(context.at)) && !spent {
         context.at
     } else {
-        let patience = context.at + LOST_ANSWER_WAIT;
-        known.tokens.access_expires_at.map_or(patience, |end| end.max(patience))
+        second_look_at(known, context.at)
     };
     change(state, context, grant, |row| row.refresh = Refresh::Unknown { attempt, since, resend_at });
 }

@@ -1,6 +1,6 @@
 //! Deciding for identity providers.
 
-use super::{Command, DOMAINS_MAX, Event, IdentityProvider};
+use super::{Command, DOMAINS_LEN_MAX, DOMAINS_MAX, Event, IdentityProvider};
 use crate::{
     event::Event as AnyEvent,
     machine::{Context, Decided, Write},
@@ -26,6 +26,11 @@ pub fn decide(state: &State, command: Command) -> Result<Decided, Rejection> {
             }
             if registration.email_domains.len() > DOMAINS_MAX {
                 return Err(Rejection::TooMany { limit: DOMAINS_MAX });
+            }
+            let domains_len: usize =
+                registration.email_domains.iter().map(|domain| domain.as_str().len()).sum();
+            if domains_len > DOMAINS_LEN_MAX {
+                return Err(Rejection::TooLong { limit: DOMAINS_LEN_MAX });
             }
             let taken = |other: &IdentityProvider| {
                 other.registration.name == registration.name

@@ -1,6 +1,6 @@
 //! Deciding for leases.
 
-use super::{Basis, Command, Event, Key, Lease, TTL_MAX};
+use super::{Basis, Command, Event, Key, Lease, RETENTION, TTL_MAX};
 use crate::{
     actor::Principal,
     connector::{self, Exposure},
@@ -111,7 +111,8 @@ fn issue(state: &State, context: Context, issue: Issue) -> Result<Decided, Rejec
     {
         return Ok(Decided::already(Answer::Lease(same.id)));
     }
-    if state.recent.lease(&lease).is_some() {
+    // By time and not by memory: a node that restarted knows ended leases that others have let go.
+    if state.recent.lease(&lease).is_some_and(|known| known.expires_at + RETENTION >= context.at) {
         return Err(Rejection::Exists(Kind::Lease));
     }
     Ok(decided(Event::Issued {
@@ -128,7 +129,7 @@ fn issue(state: &State, context: Context, issue: Issue) -> Result<Decided, Rejec
         basis,
         expires_at,
         token_expires_at: known.tokens.access_expires_at,
-        decision,
+        decision: decision.bounded(),
     }))
 }
 
@@ -181,7 +182,7 @@ fn renew(
     if expires_at <= known.expires_at {
         return Ok(Decided::already(Answer::Lease(lease)));
     }
-    Ok(decided(Event::Renewed { lease, expires_at, decision }))
+    Ok(decided(Event::Renewed { lease, expires_at, decision: decision.bounded() }))
 }
 
 impl Lease {

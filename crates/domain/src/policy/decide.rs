@@ -1,6 +1,6 @@
 //! Deciding for the policy set, and counting identical denials.
 
-use super::{Command, DETERMINING_MAX, Event, TEXT_LEN_MAX};
+use super::{Command, Event, TEXT_LEN_MAX};
 use crate::{
     event::Event as AnyEvent,
     machine::{Context, Decided, Write},
@@ -28,7 +28,7 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
             let event = AnyEvent::Policy(Event::Set { digest, len });
             Ok(Decided::event(event).with(Write::Blob(BlobKey::PolicyText, Some(kept))))
         }
-        Command::RecordDenial { action, resource, reason, mut decision } => {
+        Command::RecordDenial { action, resource, reason, decision } => {
             let key = DenialKey { principal: context.actor.principal, action, resource, reason };
             let count = state.denials.get(&key).copied();
             if let Some(count) = count
@@ -37,7 +37,7 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
                 let count = DenialCount { coalesced: count.coalesced.saturating_add(1), ..count };
                 return Ok(Decided::default().with(Write::Denials(key, count)));
             }
-            decision.determining.truncate(DETERMINING_MAX);
+            let decision = decision.bounded();
             let coalesced = count.map_or(0, |count| count.coalesced);
             let event = AnyEvent::Policy(Event::Denied { action, resource, reason, decision, coalesced });
             Ok(Decided::event(event)

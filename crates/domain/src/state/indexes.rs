@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Everything that is looked up other than by id.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Indexes {
     /// Connectors by name.
     pub connectors_by_name: BTreeMap<Name, ConnectorId>,

@@ -3,7 +3,7 @@
 //! None of it is a row. Everything here is folded from event lines no older than [`HORIZON`], so a node that starts rebuilds it exactly. Old
 //! entries leave lazily, in bounded steps; every reader judges by state time, so what has not left yet is not seen either.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     actor::{Principal, RequestId},
@@ -41,7 +41,7 @@ pub struct Outcome {
 #[derive(Default)]
 struct Outcomes {
     by_id: BTreeMap<RequestId, Outcome>,
-    oldest_first: VecDeque<RequestId>,
+    oldest_first: BTreeSet<u64>,
 }
 
 /// The recent past.
@@ -52,7 +52,7 @@ pub struct Recent {
     leases_by_workload: BTreeMap<WorkloadId, BTreeSet<LeaseId>>,
     leases_by_end: BTreeSet<(Timestamp, LeaseId)>,
     outcomes: BTreeMap<Principal, Outcomes>,
-    outcomes_by_time: VecDeque<(Timestamp, Principal, RequestId)>,
+    outcomes_by_seq: BTreeMap<u64, (Principal, RequestId)>,
     vouched: BTreeMap<WorkloadId, BTreeMap<SubjectId, Timestamp>>,
     vouched_by_time: BTreeSet<(Timestamp, WorkloadId, SubjectId)>,
 }
@@ -127,16 +127,18 @@ impl Recent {
 
     /// Remembers the outcome of a named request; the principal's oldest leaves when there are too many.
     pub fn put_outcome(&mut self, principal: Principal, request: &RequestKey, outcome: Outcome) {
-        let outcomes = self.outcomes.entry(principal).or_default();
-        if outcomes.by_id.insert(request.id.clone(), outcome).is_some() {
-            outcomes.oldest_first.retain(|id| *id != request.id);
-        }
-        outcomes.oldest_first.push_back(request.id.clone());
-        self.outcomes_by_time.push_back((outcome.at, principal, request.id.clone()));
-        if outcomes.oldest_first.len() > OUTCOMES_MAX
-            && let Some(oldest) = outcomes.oldest_first.pop_front()
+        if let Some(known) = self.outcomes.get(&principal)
+            && let Some(same) = known.by_id.get(&request.id).map(|same| same.first_seq)
         {
-            outcomes.by_id.remove(&oldest);
+            self.forget_outcome(same);
+        }
+        let outcomes = self.outcomes.entry(principal).or_default();
+        outcomes.by_id.insert(request.id.clone(), outcome);
+        outcomes.oldest_first.insert(outcome.first_seq);
+        let oldest = outcomes.oldest_first.first().copied().filter(|_| outcomes.by_id.len() > OUTCOMES_MAX);
+        self.outcomes_by_seq.insert(outcome.first_seq, (principal, request.id.clone()));
+        if let Some(oldest) = oldest {
+            self.forget_outcome(oldest);
         }
     }
 
@@ -149,10 +151,12 @@ impl Recent {
             }
         }
         for _ in 0..REAP_MAX {
-            match self.outcomes_by_time.pop_front_if(|(at, ..)| *at + OUTCOME_TTL <= now) {
-                Some((at, principal, id)) => self.forget_outcome(at, principal, &id),
-                None => break,
+            let Some((seq, (principal, id))) = self.outcomes_by_seq.first_key_value() else { break };
+            if self.outcome(*principal, id, now).is_some() {
+                break;
             }
+            let seq = *seq;
+            self.forget_outcome(seq);
         }
         for _ in 0..REAP_MAX {
             match self.vouched_by_time.first().copied() {
@@ -165,13 +169,11 @@ impl Recent {
         }
     }
 
-    fn forget_outcome(&mut self, at: Timestamp, principal: Principal, id: &RequestId) {
+    fn forget_outcome(&mut self, seq: u64) {
+        let Some((principal, id)) = self.outcomes_by_seq.remove(&seq) else { return };
         let Some(outcomes) = self.outcomes.get_mut(&principal) else { return };
-        // The cap may have let it leave before, and the same name may have been used again since.
-        if outcomes.by_id.get(id).is_some_and(|outcome| outcome.at == at) {
-            outcomes.by_id.remove(id);
-            outcomes.oldest_first.retain(|known| known != id);
-        }
+        outcomes.by_id.remove(&id);
+        outcomes.oldest_first.remove(&seq);
         if outcomes.by_id.is_empty() {
             self.outcomes.remove(&principal);
         }

@@ -27,6 +27,7 @@ macro_rules! tables {
         }
 
         /// A row as the ledger has it.
+        #[derive(Clone, PartialEq, Eq)]
         pub enum Row {
             /// What there is only one of.
             Singular(Singular),
