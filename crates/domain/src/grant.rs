@@ -14,6 +14,8 @@ use crate::{
 };
 
 pub mod decide;
+pub mod evolve;
+pub mod resend;
 pub mod schedule;
 
 /// The most events that one continuation of a revocation may raise.

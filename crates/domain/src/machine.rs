@@ -244,7 +244,7 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
         Event::Subject(event) => subject::decide::evolve(state, context, event),
         Event::Policy(event) => policy::decide::evolve(state, context, event),
         Event::Authorization(event) => authorization::decide::evolve(state, context, event),
-        Event::Grant(event) => grant::decide::evolve(state, context, event),
+        Event::Grant(event) => grant::evolve::evolve(state, context, event),
         Event::Lease(event) => lease::decide::evolve(state, context, event),
         Event::Revocation(event) => revocation::decide::evolve(state, context, event),
         Event::Audit(audit::Event::Read { .. }) => {}

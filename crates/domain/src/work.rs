@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget, decide::may_send},
+    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget, resend::may_send},
     id::GrantId,
     revocation::Selector,
     state::State,

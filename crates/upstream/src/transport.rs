@@ -39,6 +39,8 @@ pub enum Trust {
     PlatformAnd(Vec<u8>),
     /// Only those in a PEM bundle, which must not be empty.
     Only(Vec<u8>),
+    /// Nobody: for a machine that reaches its providers over plain HTTP on loopback, and may have no authorities at all.
+    Nobody,
 }
 
 /// How a [`Transport`] behaves.
@@ -245,6 +247,7 @@ impl Transport {
             Trust::PlatformAnd(pem) if pem.is_empty() => builder,
             Trust::PlatformAnd(pem) => builder.tls_certs_merge(certificates(&pem)?),
             Trust::Only(pem) => builder.tls_certs_only(certificates(&pem)?),
+            Trust::Nobody => builder.tls_certs_only([]),
         };
         if let Some(proxy) = settings.proxy {
             builder = builder.proxy(Proxy::all(proxy).map_err(|_| TransportError::Proxy)?);

@@ -57,7 +57,7 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
             Ok(decided(event).with(Write::Blob(BlobKey::Verifier(authorization), None)))
         }
         Command::DiscardExchange { authorization, failure, tokens, facts } => {
-            exchanging(state, authorization)?;
+            exchanged(state, authorization)?;
             let event = Event::UnclaimedTokensDiscarded { authorization, failure, tokens: facts };
             Ok(decided(event)
                 .with(Write::Blob(BlobKey::Verifier(authorization), None))

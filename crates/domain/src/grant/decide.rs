@@ -22,9 +22,6 @@ use crate::{
     time::{Span, Timestamp},
 };
 
-/// How long a provider that honours a refresh token once is given, after a lost answer, where there is no access token left to serve.
-const LOST_ANSWER_WAIT: Span = Span::from_secs(60);
-
 /// Decides.
 ///
 /// # Errors
@@ -123,36 +120,6 @@ fn refreshable(
         Refresh::Unknown { .. } if may_send(state, known, context.at) => Ok(known),
         Refresh::Unknown { .. } => Err(Rejection::ResendForbidden),
     }
-}
-
-/// How the grant's provider treats a refresh token that arrives twice.
-fn class(state: &State, grant: &Grant) -> RefreshClass {
-    state.connectors.get(&grant.key.connector).map_or(RefreshClass::Strict, |known| known.registration.class)
-}
-
-/// Whether the refresh token may be sent at `now` as far as a lost answer is concerned. A grace is measured at the send, not when the loss
-/// was noticed; once it has passed, its provider is one that honours a refresh token once.
-pub fn may_send(state: &State, grant: &Grant, now: Timestamp) -> bool {
-    let Refresh::Unknown { since, resend_at, .. } = grant.refresh else { return true };
-    let class = class(state, grant);
-    let missed = match class {
-        RefreshClass::Grace(_) => {
-            class.may_resend(since.until(resend_at)) && !class.may_resend(since.until(now))
-        }
-        RefreshClass::Static
-        | RefreshClass::Stable
-        | RefreshClass::NonRevoking
-        | RefreshClass::UntilSuccessorUsed
-        | RefreshClass::Strict => false,
-    };
-    let allowed_at = if missed { second_look_at(grant, resend_at) } else { resend_at };
-    allowed_at <= now
-}
-
-/// When a provider that honours a refresh token once may be asked again: when there is nothing left to lose.
-fn second_look_at(grant: &Grant, lost_at: Timestamp) -> Timestamp {
-    let patience = lost_at + LOST_ANSWER_WAIT;
-    grant.tokens.access_expires_at.map_or(patience, |end| end.max(patience))
 }
 
 #[derive(Clone, Copy)]
@@ -283,10 +250,12 @@ fn expire(state: &State, context: Context, grant: GrantId) -> Result<Decided, Re
     }
 }
 
-fn close(state: &State, selector: Selector, grants: Vec<GrantId>) -> Result<Decided, Rejection> {
+fn close(state: &State, selector: Selector, mut grants: Vec<GrantId>) -> Result<Decided, Rejection> {
     if grants.len() > CLOSE_BATCH_MAX {
         return Err(Rejection::TooMany { limit: CLOSE_BATCH_MAX });
     }
+    grants.sort_unstable();
+    grants.dedup();
     let ended = |grant: &&Grant| !matches!(grant.phase, Phase::Revoked { .. });
     let events: Vec<AnyEvent> = grants
         .iter()
@@ -348,166 +317,5 @@ impl State {
             })
         };
         candidates.into_iter().flatten().filter(to_close).take(limit).copied().collect()
-    }
-}
-
-/// Folds.
-pub fn evolve(state: &mut State, context: Context, event: &Event) {
-    match event {
-        Event::Activated {
-            grant,
-            authorization,
-            subject,
-            connector,
-            isolation,
-            account,
-            generation,
-            requested,
-            granted,
-            tokens,
-        } => {
-            let attempts = state.grants.get(grant).map_or(0, |known| known.attempts);
-            state.put_grant(Grant {
-                id: *grant,
-                key: Key {
-                    subject: *subject,
-                    connector: *connector,
-                    isolation: *isolation,
-                    account: *account,
-                },
-                requested: requested.clone(),
-                granted: granted.clone(),
-                generation: *generation,
-                tokens: tokens.clone(),
-                refreshed_at: context.at,
-                consented_at: context.at,
-                consented_seq: context.seq,
-                attempts,
-                phase: Phase::Active,
-                refresh: Refresh::Idle,
-                trouble: None,
-                revision: context.seq,
-            });
-            authorization::decide::end(state, context, *authorization, End::Confirmed(*grant));
-        }
-        Event::RefreshIntended { grant, attempt, node, .. } => change(state, context, *grant, |row| {
-            let after_loss = matches!(row.refresh, Refresh::Unknown { .. });
-            row.attempts = *attempt;
-            row.refresh = Refresh::Intended { attempt: *attempt, node: *node, at: context.at, after_loss };
-        }),
-        Event::Refreshed { grant, generation, tokens, .. } => change(state, context, *grant, |row| {
-            next_tokens(row, *generation, tokens, context.at);
-            row.trouble = None;
-        }),
-        Event::LateTokensKept { grant, generation, tokens } => {
-            change(state, context, *grant, |row| next_tokens(row, *generation, tokens, context.at));
-            let task = UpstreamTask { failures: 0, due_at: context.at };
-            state.put_upstream_task(UpstreamTarget::Grant(*grant), task);
-        }
-        Event::ScopesNarrowed { grant, granted, .. } | Event::ScopesWidened { grant, granted, .. } => {
-            change(state, context, *grant, |row| row.granted = granted.clone());
-        }
-        Event::RefreshFailed { grant, failure, retry_at, .. } => {
-            fold_failure(state, context, *grant, *failure, *retry_at)
-        }
-        Event::RefreshUnknown { grant, attempt, .. } => lose(state, context, *grant, *attempt),
-        Event::ConsentNeeded { grant, death, .. } => change(state, context, *grant, |row| {
-            row.phase = Phase::NeedsConsent(*death);
-            row.refresh = Refresh::Idle;
-            row.trouble = None;
-        }),
-        Event::Revoked { grant, by, .. } => {
-            change(state, context, *grant, |row| row.phase = Phase::Revoked { by: *by });
-            let task = UpstreamTask { failures: 0, due_at: context.at };
-            state.put_upstream_task(UpstreamTarget::Grant(*grant), task);
-        }
-        Event::UpstreamRevoked { target } | Event::UpstreamRevocationUnsupported { target } => {
-            state.remove_upstream_task(*target)
-        }
-        Event::UpstreamRevocationFailed { target, failures, retry_at, .. } => {
-            state.put_upstream_task(*target, UpstreamTask { failures: *failures, due_at: *retry_at });
-        }
-    }
-}
-
-fn next_tokens(row: &mut Grant, generation: u64, tokens: &TokenFacts, at: Timestamp) {
-    row.generation = generation;
-    row.tokens = tokens.clone();
-    row.refreshed_at = at;
-    row.refresh = Refresh::Idle;
-}
-
-fn troubled(
-    before: Option<Trouble>,
-    failure: ProviderFailure,
-    at: Timestamp,
-    retry_at: Timestamp,
-) -> Trouble {
-    let dead = u8::from(failure == ProviderFailure::GrantDead);
-    match before {
-        Some(before) => Trouble {
-            failure,
-            failures: before.failures.saturating_add(1),
-            deaths: before.deaths.saturating_add(dead),
-            since: before.since,
-            retry_at,
-        },
-        None => Trouble { failure, failures: 1, deaths: dead, since: at, retry_at },
-    }
-}
-
-fn fold_failure(
-    state: &mut State,
-    context: Context,
-    grant: GrantId,
-    failure: ProviderFailure,
-    retry_at: Timestamp,
-) {
-    let Some(known) = state.grants.get(&grant) else { return };
-    let refresh = match known.refresh {
-        // The second look failed without an answer: what was unknown is still unknown.
-        Refresh::Intended { attempt, at, after_loss: true, .. } => {
-            let resend_at = match class(state, known) {
-                RefreshClass::Grace(_) => second_look_at(known, context.at).max(retry_at),
-                RefreshClass::Static
-                | RefreshClass::Stable
-                | RefreshClass::NonRevoking
-                | RefreshClass::UntilSuccessorUsed
-                | RefreshClass::Strict => retry_at,
-            };
-            Refresh::Unknown { attempt, since: at, resend_at }
-        }
-        Refresh::Idle | Refresh::Intended { .. } | Refresh::Unknown { .. } => Refresh::Idle,
-    };
-    change(state, context, grant, |row| {
-        row.trouble = Some(troubled(row.trouble, failure, context.at, retry_at));
-        row.refresh = refresh;
-    });
-}
-
-/// What may follow a lost answer depends on the provider: a resend where repeats are harmless, else a wait until there is nothing left to
-/// lose. A grace allows one resend: of a second one it is not known any more how long ago the first send was.
-fn lose(state: &mut State, context: Context, grant: GrantId, attempt: u64) {
-    let Some(known) = state.grants.get(&grant) else { return };
-    let class = class(state, known);
-    let (since, again) = match known.refresh {
-        Refresh::Intended { at, after_loss, .. } => (at, after_loss),
-        Refresh::Idle | Refresh::Unknown { .. } => (context.at, false),
-    };
-    let spent = again && matches!(class, RefreshClass::Grace(_));
-    let resend_at = if class.may_resend(since.until(context.at)) && !spent {
-        context.at
-    } else {
-        second_look_at(known, context.at)
-    };
-    change(state, context, grant, |row| row.refresh = Refresh::Unknown { attempt, since, resend_at });
-}
-
-fn change(state: &mut State, context: Context, grant: GrantId, change: impl FnOnce(&mut Grant)) {
-    if let Some(known) = state.grants.get(&grant) {
-        let mut row = known.clone();
-        change(&mut row);
-        row.revision = context.seq;
-        state.put_grant(row);
     }
 }

@@ -28,13 +28,16 @@ pub fn due_at(grant: &Grant) -> Option<Timestamp> {
         (Phase::Active, Refresh::Idle) => match grant.trouble {
             Some(trouble) => Some(trouble.retry_at),
             None if grant.tokens.refresh.is_none() => grant.tokens.access_expires_at,
-            None => grant.tokens.access_expires_at.map(|end| refresh_at(grant, end)),
+            None => {
+                let ends = [grant.tokens.access_expires_at, grant.tokens.refresh_expires_at];
+                ends.into_iter().flatten().min().map(|end| refresh_at(grant, end))
+            }
         },
     }
 }
 
-/// Not before half of the token's life and not later than the margin before its end, spread over a quarter of the margin by the grant's id, so
-/// that grants of one minute do not fall due together.
+/// For the token that ends first: not before half of its life and not later than the margin before its end, spread over a quarter of the
+/// margin by the grant's id, so that grants of one minute do not fall due together.
 fn refresh_at(grant: &Grant, end: Timestamp) -> Timestamp {
     let life = grant.refreshed_at.until(end);
     let margin = life.half().min(MARGIN_MAX).as_millis();

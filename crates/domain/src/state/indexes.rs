@@ -260,3 +260,16 @@ impl State {
         self.indexes = indexes;
     }
 }
+
+impl State {
+    /// Whether the account of this key also belongs to another subject.
+    pub fn account_has_others(&self, key: &grant::Key) -> bool {
+        let first =
+            (key.connector, key.account, SubjectId::from_bytes([0; 16]), GrantId::from_bytes([0; 16]));
+        self.indexes
+            .grants_by_account
+            .range(first..)
+            .take_while(|(connector, account, ..)| (*connector, *account) == (key.connector, key.account))
+            .any(|(_, _, subject, _)| *subject != key.subject)
+    }
+}

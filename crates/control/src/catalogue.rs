@@ -1,0 +1,285 @@
+//! Connectors and MCP servers.
+
+use leasehold_domain::{
+    command::Command,
+    connector::{self, Connector, Endpoints, Exposure, Isolation, Location, Registration},
+    id::{ConnectorId, McpServerId, Name, SecretId},
+    mcp_server::{self, McpServer},
+    rejection::Kind,
+    scope::ScopeSet,
+    text::{Label, Uri},
+};
+use leasehold_policy::AdministratorAction;
+use leasehold_vault::{Owner, OwnerBinding, Secret};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    caller::Caller,
+    control::Control,
+    counterpart::settings_of,
+    draw,
+    leases::{connector_by, mcp_server_by},
+    problem::Problem,
+    tokens,
+};
+
+/// A connector to create.
+pub struct NewConnector {
+    /// Its name.
+    pub name: String,
+    /// The catalogue entry.
+    pub provider: String,
+    /// The OAuth client identifier.
+    pub client_id: String,
+    /// The issuer, where metadata name the endpoints.
+    pub issuer: Option<String>,
+    /// Endpoints given by hand: authorization, token, and where there are any, revocation and account.
+    pub endpoints: Option<(String, String, Option<String>, Option<String>)>,
+    /// Whether MCP servers share a grant.
+    pub isolation: Isolation,
+    /// Who may see the token.
+    pub exposure: Exposure,
+    /// The client secret; none for a public client.
+    pub client_secret: Option<SecretString>,
+}
+
+impl Control {
+    /// Creates a connector.
+    ///
+    /// # Errors
+    /// [`Problem::Invalid`] where the provider's entry does not take what is given.
+    pub async fn create_connector(&self, caller: &Caller, new: NewConnector) -> Result<Connector, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let provider_name: Name =
+            new.provider.parse().map_err(|error| Problem::invalid("provider", error))?;
+        let provider = self.catalogue().get(&provider_name).cloned().ok_or_else(|| {
+            let known: Vec<String> =
+                self.catalogue().iter().map(|provider| provider.name.to_string()).collect();
+            Problem::invalid("provider", format!("one of {}", known.join(", ")))
+        })?;
+        let uri = |field, text: &str| Uri::new(text).map_err(|error| Problem::invalid(field, error));
+        let location = match (&new.issuer, &new.endpoints) {
+            (_, Some((authorization, token, revocation, account))) => Location::Endpoints(Endpoints {
+                authorization: uri("endpoints.authorization", authorization)?,
+                token: uri("endpoints.token", token)?,
+                revocation: revocation
+                    .as_deref()
+                    .map(|text| uri("endpoints.revocation", text))
+                    .transpose()?,
+                account: account.as_deref().map(|text| uri("endpoints.account", text)).transpose()?,
+            }),
+            (Some(issuer), None) => Location::Issuer(uri("issuer", issuer)?),
+            (None, None) => Location::Catalogue,
+        };
+        provider
+            .plan(&settings_of(&location))
+            .map_err(|error| Problem::invalid("issuer or endpoints", error))?;
+        let registration = Registration {
+            name: new.name.parse().map_err(|error| Problem::invalid("name", error))?,
+            provider: provider_name,
+            client_id: Label::new(&new.client_id).map_err(|error| Problem::invalid("client_id", error))?,
+            location,
+            isolation: new.isolation,
+            exposure: new.exposure,
+            class: provider.entry.refresh.class(),
+        };
+        // Judged before anything is written: a client that cannot be spoken for must not exist.
+        let probe = new.client_secret.iter().cloned().collect();
+        leasehold_upstream::client::Client::new(registration.client_id.as_str(), probe)
+            .map_err(|error| Problem::invalid("client_id or client_secret", error))?;
+        let name = registration.name.clone();
+        let connector = ConnectorId::from_bytes(draw::sixteen(self.entropy()));
+        let command = connector::Command::Register { connector, registration };
+        self.propose(caller, Command::Connector(command)).await?;
+        let known = self
+            .read_now(|state| state.connector_named(&name).cloned())
+            .ok_or(Problem::Unknown(Kind::Connector))?;
+        if let Some(secret) = &new.client_secret
+            && known.secrets.is_empty()
+        {
+            self.add_secret(&caller.clone().with_request(None), known.id, secret).await?;
+        }
+        self.connector_of(known.id)
+    }
+
+    async fn add_secret(
+        &self,
+        caller: &Caller,
+        connector: ConnectorId,
+        clear: &SecretString,
+    ) -> Result<SecretId, Problem> {
+        let secret = SecretId::from_bytes(draw::sixteen(self.entropy()));
+        let owner = Owner::ClientSecret(connector, secret);
+        let binding = OwnerBinding { organisation: self.organisation(), owner };
+        let clear = Secret::copy_of(clear.expose_secret().as_bytes())
+            .map_err(|error| Problem::invalid("client_secret", error))?;
+        let sealed = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &clear)?;
+        self.propose(caller, Command::Connector(connector::Command::AddSecret { connector, secret, sealed }))
+            .await?;
+        self.0.work.notify_one();
+        Ok(secret)
+    }
+
+    /// Adds a client secret to a connector; it is tried first. A suspended connector is called again.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn add_connector_secret(
+        &self,
+        caller: &Caller,
+        connector: &str,
+        secret: &SecretString,
+    ) -> Result<SecretId, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let known = self.read(|state| connector_by(state, connector).cloned()).await??;
+        leasehold_upstream::client::Client::new(known.registration.client_id.as_str(), vec![secret.clone()])
+            .map_err(|error| Problem::invalid("client_secret", error))?;
+        self.add_secret(caller, known.id, secret).await
+    }
+
+    /// Forgets a client secret.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn retire_connector_secret(
+        &self,
+        caller: &Caller,
+        connector: &str,
+        secret: SecretId,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let connector = self.read(|state| connector_by(state, connector).map(|known| known.id)).await??;
+        let command = connector::Command::RetireSecret { connector, secret };
+        self.propose(caller, Command::Connector(command)).await.map(drop)
+    }
+
+    /// Lets a connector be used, or stops its use and ends its leases.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn set_connector_enabled(
+        &self,
+        caller: &Caller,
+        connector: &str,
+        enabled: bool,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let connector = self.read(|state| connector_by(state, connector).map(|known| known.id)).await??;
+        let command = if enabled {
+            connector::Command::Enable { connector }
+        } else {
+            connector::Command::Disable { connector }
+        };
+        self.propose(caller, Command::Connector(command)).await.map(drop)
+    }
+
+    /// The connectors.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn connectors(&self, caller: &Caller) -> Result<Vec<Connector>, Problem> {
+        self.authorize_any(caller, &[AdministratorAction::Operate, AdministratorAction::Audit]).await?;
+        self.read(|state| state.connectors.iter().map(|(_, known)| known.clone()).collect()).await
+    }
+
+    /// Registers an MCP server with what it needs: connectors, and scopes at each.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn register_mcp_server(
+        &self,
+        caller: &Caller,
+        name: &str,
+        resource: &str,
+        needs: &[(String, ScopeSet)],
+    ) -> Result<McpServer, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let name: Name = name.parse().map_err(|error| Problem::invalid("name", error))?;
+        let resource = Uri::new(resource).map_err(|error| Problem::invalid("resource", error))?;
+        let needs = self
+            .read(|state| {
+                let by_id = |(connector, scopes): &(String, ScopeSet)| {
+                    connector_by(state, connector).map(|known| (known.id, scopes.clone()))
+                };
+                needs.iter().map(by_id).collect::<Result<Vec<_>, _>>()
+            })
+            .await??;
+        let mcp_server = McpServerId::from_bytes(draw::sixteen(self.entropy()));
+        let command = mcp_server::Command::Register { mcp_server, name: name.clone(), resource };
+        self.propose(caller, Command::McpServer(command)).await?;
+        let known = self
+            .read_now(|state| state.mcp_server_named(&name).cloned())
+            .ok_or(Problem::Unknown(Kind::McpServer))?;
+        let follow_up = caller.clone().with_request(None);
+        for (connector, scopes) in needs {
+            if known.needs.get(&connector) != Some(&scopes) {
+                let command = mcp_server::Command::SetNeed { mcp_server: known.id, connector, scopes };
+                self.propose(&follow_up, Command::McpServer(command)).await?;
+            }
+        }
+        self.read_now(|state| state.mcp_server_named(&name).cloned()).ok_or(Problem::Unknown(Kind::McpServer))
+    }
+
+    /// Says which scopes an MCP server needs at a connector; none removes the need.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn set_mcp_server_need(
+        &self,
+        caller: &Caller,
+        mcp_server: &str,
+        connector: &str,
+        scopes: ScopeSet,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let (mcp_server, connector) = self
+            .read(|state| {
+                Ok::<_, Problem>((mcp_server_by(state, mcp_server)?.id, connector_by(state, connector)?.id))
+            })
+            .await??;
+        let command = mcp_server::Command::SetNeed { mcp_server, connector, scopes };
+        self.propose(caller, Command::McpServer(command)).await.map(drop)
+    }
+
+    /// Lets workloads ask on behalf of an MCP server, or ends leases on its behalf.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn set_mcp_server_enabled(
+        &self,
+        caller: &Caller,
+        mcp_server: &str,
+        enabled: bool,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let mcp_server = self.read(|state| mcp_server_by(state, mcp_server).map(|known| known.id)).await??;
+        let command = if enabled {
+            mcp_server::Command::Enable { mcp_server }
+        } else {
+            mcp_server::Command::Disable { mcp_server }
+        };
+        self.propose(caller, Command::McpServer(command)).await.map(drop)
+    }
+
+    /// The MCP servers, with the connectors' names for their needs.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn mcp_servers(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<(McpServer, Vec<(String, ScopeSet)>)>, Problem> {
+        self.authorize_any(caller, &[AdministratorAction::Operate, AdministratorAction::Audit]).await?;
+        self.read(|state| {
+            let named = |server: &McpServer| {
+                let need = |(connector, scopes): (&ConnectorId, &ScopeSet)| {
+                    let known = state.connectors.get(connector)?;
+                    Some((known.registration.name.to_string(), scopes.clone()))
+                };
+                server.needs.iter().filter_map(need).collect()
+            };
+            state.mcp_servers.iter().map(|(_, known)| (known.clone(), named(known))).collect()
+        })
+        .await
+    }
+}

@@ -1,0 +1,429 @@
+//! From the provider's callback to an active grant: the exchange of the code under an intent, the account, and its confirmation.
+
+use std::collections::BTreeMap;
+
+use leasehold_domain::{
+    authorization::{self, Authorization, End, Phase, TokenFacts},
+    command::Command,
+    connector::Connector,
+    id::{AuthorizationId, ConnectorId, GrantId},
+    provider::ProviderFailure,
+    rejection::{Kind, Rejection},
+    scope::ScopeSet,
+    state::BlobKey,
+    text::{AccountKey, Digest},
+    time::Timestamp,
+};
+use leasehold_upstream::{
+    account::{Account, AccountLookup, AccountLookupError, parse_account},
+    call::RawAnswer,
+    callback::{Callback, Expectation, UntrustedCallback},
+    proof::Verifier,
+    token::{CodeExchange, TokenSet, parse_token_answer},
+};
+use leasehold_vault::{OutboxOwner, Owner, OwnerBinding, Secret};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Duration;
+
+use crate::{
+    consent::{AccountPage, BrowserPerson, unavailable},
+    control::Control,
+    counterpart::Line,
+    draw,
+    outbox::{Attempt, Kept},
+    problem::Problem,
+    tokens::{self, ClearTokens, Place},
+};
+
+/// How often the account lookup is tried.
+const LOOKUPS_MAX: u32 = 3;
+/// How long between two tries, and how long until an outcome is proposed again.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Where a callback led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackEnd {
+    /// The account is to be confirmed.
+    ConfirmAccount,
+    /// The provider gave no code.
+    RefusedByProvider,
+    /// The consent ended another way.
+    Ended(End),
+}
+
+impl Control {
+    /// Takes the provider's callback: `query` is what came, `state` what this browser's cookie holds, `connector` the one whose own redirect
+    /// URI was called. Exchanges the code and looks the account up.
+    ///
+    /// # Errors
+    /// What keeps the consent from going on. Nothing of the query is in it.
+    pub async fn callback(
+        &self,
+        person: BrowserPerson,
+        id: AuthorizationId,
+        state: &SecretString,
+        connector: ConnectorId,
+        query: &str,
+    ) -> Result<CallbackEnd, Problem> {
+        let (known, its_connector, _) = self.consent_parts(person, id).await?;
+        if its_connector.id != connector {
+            return Err(Rejection::StateMismatch.into());
+        }
+        let line = self.line(&its_connector).await.map_err(|_| unavailable())?;
+        let believed = UntrustedCallback::read(query)
+            .and_then(|callback| callback.judge(&Expectation::new(&line.provider, &line.endpoints, state)))
+            .map_err(|error| {
+                tracing::warn!(authorization = %id, %error, "a callback was not believed");
+                Problem::from(Rejection::StateMismatch)
+            })?;
+        let digest = draw::digest_of(state.expose_secret().as_bytes());
+        let session = person.session;
+        match believed {
+            Callback::Refused(refusal) => {
+                tracing::info!(authorization = %id, ?refusal, "a provider refused a consent");
+                let command =
+                    authorization::Command::RefuseByProvider { authorization: id, state: digest, session };
+                self.propose_as(person.actor, Command::Authorization(command)).await?;
+                Ok(CallbackEnd::RefusedByProvider)
+            }
+            Callback::Code(code) => {
+                let verifier = self.verifier(id)?;
+                let node = self.settings().node;
+                let command = authorization::Command::IntendExchange {
+                    authorization: id,
+                    state: digest,
+                    session,
+                    node,
+                };
+                self.propose_as(person.actor, Command::Authorization(command)).await?;
+                // The browser may go away now; the code's tokens may not be lost with it.
+                let control = self.clone();
+                let flight =
+                    tokio::spawn(async move { control.exchange(&known, &line, &code, &verifier).await });
+                flight.await.map_err(|error| Problem::fault("exchange a code", &error))?
+            }
+        }
+    }
+
+    fn verifier(&self, id: AuthorizationId) -> Result<Verifier, Problem> {
+        let blob = self.blob(&BlobKey::Verifier(id))?.ok_or(Problem::Rejected(Rejection::WrongPhase))?;
+        let binding = OwnerBinding { organisation: self.organisation(), owner: Owner::Verifier(id) };
+        let secret = tokens::unseal_owned(self.keyring(), &binding, &blob)?;
+        let text = secret.expose_str().ok_or_else(|| Problem::fault("open a verifier", &"it is no text"))?;
+        Verifier::from_stored(SecretString::from(text.to_owned()))
+            .map_err(|error| Problem::fault("open a verifier", &error))
+    }
+
+    async fn exchange(
+        &self,
+        known: &Authorization,
+        line: &Line,
+        code: &SecretString,
+        verifier: &Verifier,
+    ) -> Result<CallbackEnd, Problem> {
+        let attempt = Attempt::Exchange(known.id);
+        let redirect_uri = self.redirect_uri(&line.connector);
+        let mut secret = 0;
+        loop {
+            let exchange = CodeExchange {
+                counterpart: line.counterpart(secret),
+                code,
+                verifier,
+                redirect_uri: &redirect_uri,
+                resource: None,
+            };
+            let Ok(call) = exchange.call() else {
+                return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
+            };
+            let sent_at = self.now();
+            self.outbox().sent(attempt, sent_at).map_err(|error| self.disk(&error))?;
+            let answer = match call.send(self.transport(), sent_at).await {
+                Ok(answer) => answer,
+                Err(error) => return self.fail_exchange(known.id, line.connector.id, error.class()).await,
+            };
+            self.outbox()
+                .keep(self.entropy(), attempt, sent_at, &answer)
+                .map_err(|error| self.disk(&error))?;
+            match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
+                Ok(set) => return self.complete_exchange(known, line, set).await,
+                Err(failure) => match line.client.next_secret(secret, &failure) {
+                    Some(next) => secret = next,
+                    None => return self.fail_exchange(known.id, line.connector.id, failure.class).await,
+                },
+            }
+        }
+    }
+
+    async fn fail_exchange(
+        &self,
+        id: AuthorizationId,
+        connector: ConnectorId,
+        failure: ProviderFailure,
+    ) -> Result<CallbackEnd, Problem> {
+        tracing::warn!(authorization = %id, ?failure, "a code could not be exchanged");
+        self.settle_exchange(id, authorization::Command::FailExchange { authorization: id, failure }).await?;
+        if failure == ProviderFailure::ClientFault {
+            self.suspend(connector, failure).await;
+        }
+        Ok(CallbackEnd::Ended(End::ExchangeFailed(failure)))
+    }
+
+    async fn complete_exchange(
+        &self,
+        known: &Authorization,
+        line: &Line,
+        set: TokenSet,
+    ) -> Result<CallbackEnd, Problem> {
+        let account = self.look_up(line, &set).await;
+        let facts = tokens::facts(self.keyring(), &set)?;
+        let granted = set.scopes.scopes().clone();
+        let sealed = tokens::seal_pending(
+            self.keyring(),
+            self.entropy(),
+            self.organisation(),
+            known.id,
+            &ClearTokens::from(set),
+        )?;
+        let command = match account {
+            Ok(account) => authorization::Command::CompleteExchange {
+                authorization: known.id,
+                account: self.account_key(line.connector.id, &account)?,
+                account_label: self
+                    .seal_label(OutboxOwner::Authorization(known.id), account.label.as_deref())?,
+                granted,
+                tokens: sealed,
+                facts,
+            },
+            // Nobody can say whose tokens these are: they are revoked, and never become a grant.
+            Err(failure) => authorization::Command::DiscardExchange {
+                authorization: known.id,
+                failure,
+                tokens: sealed,
+                facts,
+            },
+        };
+        self.settle_exchange(known.id, command).await?;
+        let phase =
+            self.read_now(|state| state.authorizations.get(&known.id).map(|known| known.phase.clone()));
+        Ok(match phase {
+            Some(Phase::Exchanged { .. }) => CallbackEnd::ConfirmAccount,
+            Some(Phase::Ended(end)) => CallbackEnd::Ended(end),
+            Some(Phase::Open | Phase::Approved | Phase::Exchanging { .. }) | None => {
+                CallbackEnd::Ended(End::Expired)
+            }
+        })
+    }
+
+    async fn look_up(&self, line: &Line, set: &TokenSet) -> Result<Account, ProviderFailure> {
+        let inputs = BTreeMap::new();
+        let mut last = ProviderFailure::Transient;
+        for round in 0..LOOKUPS_MAX {
+            let lookup = AccountLookup {
+                provider: &line.provider,
+                endpoints: &line.endpoints,
+                inputs: &inputs,
+                access_token: &set.access_token,
+            };
+            let call = match lookup.call() {
+                Ok(call) => call,
+                Err(AccountLookupError::Unsupported) => {
+                    return Ok(Account { id: "unnamed".to_owned(), label: None });
+                }
+                Err(_) => return Err(ProviderFailure::RequestFault),
+            };
+            last = match call.send(self.transport(), self.now()).await {
+                Ok(answer) => match parse_account(&line.provider, &answer) {
+                    Ok(account) => return Ok(account),
+                    Err(failure) => failure.class,
+                },
+                Err(error) => error.class(),
+            };
+            tracing::warn!(connector = %line.connector.id, failure = ?last, round, "an account lookup failed");
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(last)
+    }
+
+    /// Names an account of a connector, equal for equal accounts, without giving it away.
+    fn account_key(&self, connector: ConnectorId, account: &Account) -> Result<AccountKey, Problem> {
+        let named = Secret::copy_of(format!("account\0{connector}\0{}", account.id).as_bytes())
+            .map_err(|error| Problem::fault("name an account", &error))?;
+        let key =
+            self.keyring().fingerprint(&named).map_err(|error| Problem::fault("name an account", &error))?;
+        Ok(AccountKey::from_bytes(key.to_bytes()))
+    }
+
+    fn seal_label(
+        &self,
+        owner: OutboxOwner,
+        label: Option<&str>,
+    ) -> Result<leasehold_domain::text::Sealed, Problem> {
+        let binding = tokens::account_label_of(self.organisation(), owner);
+        let secret = Secret::copy_of(label.unwrap_or_default().as_bytes())
+            .map_err(|error| Problem::fault("seal an account's name", &error))?;
+        tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)
+    }
+
+    fn open_label(&self, key: &BlobKey, owner: OutboxOwner) -> Result<String, Problem> {
+        let Some(blob) = self.blob(key)? else { return Ok(String::new()) };
+        let binding = tokens::account_label_of(self.organisation(), owner);
+        let secret = tokens::unseal_owned(self.keyring(), &binding, &blob)?;
+        Ok(secret.expose_str().unwrap_or_default().to_owned())
+    }
+
+    /// What the provider calls the account of a grant; empty where it does not say.
+    pub(crate) fn account_label(&self, grant: GrantId) -> Result<String, Problem> {
+        self.open_label(&BlobKey::Account(grant), OutboxOwner::Grant(grant))
+    }
+
+    /// Proposes an outcome until the cluster has it, or says that it is superseded; then the outbox forgets.
+    async fn settle_exchange(
+        &self,
+        id: AuthorizationId,
+        command: authorization::Command,
+    ) -> Result<(), Problem> {
+        loop {
+            match self.propose_as_cluster(Command::Authorization(command.clone())).await {
+                Ok(_) | Err(Problem::Rejected(Rejection::Superseded)) => break,
+                Err(Problem::NoLeader { .. } | Problem::Overloaded | Problem::OutcomeUnknown) => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        self.outbox().forget(Attempt::Exchange(id)).map_err(|error| self.disk(&error))
+    }
+
+    /// Settles an exchange that was intended on this node before it restarted.
+    pub(crate) async fn settle_left_over_exchange(&self, id: AuthorizationId) -> Result<(), Problem> {
+        let known = self
+            .read_now(|state| state.authorizations.get(&id).cloned())
+            .ok_or(Problem::Unknown(Kind::Authorization))?;
+        let connector: Connector = self.connector_of(known.connector)?;
+        let kept = self.outbox().find(Attempt::Exchange(id)).map_err(|error| self.disk(&error))?;
+        let failure = match kept {
+            Kept::Answer(answer, sent_at) => {
+                return self.settle_exchange_answer(&known, &connector, &answer, sent_at).await;
+            }
+            Kept::Sent => ProviderFailure::Ambiguous,
+            Kept::Nothing => ProviderFailure::Transient,
+        };
+        self.settle_exchange(id, authorization::Command::FailExchange { authorization: id, failure }).await
+    }
+
+    async fn settle_exchange_answer(
+        &self,
+        known: &Authorization,
+        connector: &Connector,
+        answer: &RawAnswer,
+        sent_at: Timestamp,
+    ) -> Result<(), Problem> {
+        let line = self.line(connector).await.map_err(|_| unavailable())?;
+        match parse_token_answer(&line.provider, answer, &known.scopes, sent_at) {
+            Ok(set) => self.complete_exchange(known, &line, set).await.map(drop),
+            Err(failure) => self.fail_exchange(known.id, connector.id, failure.class).await.map(drop),
+        }
+    }
+
+    /// The page that shows the account, for the person and the browser session that approved.
+    ///
+    /// # Errors
+    /// What keeps the consent from going on.
+    pub async fn account_page(
+        &self,
+        person: BrowserPerson,
+        id: AuthorizationId,
+    ) -> Result<AccountPage, Problem> {
+        let (known, connector, server) = self.consent_parts(person, id).await?;
+        self.same_browser(person.session, id)?;
+        let Phase::Exchanged { granted, .. } = &known.phase else { return Err(Rejection::WrongPhase.into()) };
+        let words = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect();
+        Ok(AccountPage {
+            authorization: id,
+            account: self.open_label(&BlobKey::PendingAccount(id), OutboxOwner::Authorization(id))?,
+            connector: connector.registration.name.to_string(),
+            mcp_server: server.name.to_string(),
+            granted: words(granted),
+            refused: words(&known.scopes.missing_from(granted)),
+        })
+    }
+
+    fn same_browser(&self, session: Digest, id: AuthorizationId) -> Result<(), Problem> {
+        let bound = self.read_now(|state| state.bindings.get(&id).map(|binding| binding.session));
+        if bound == Some(session) { Ok(()) } else { Err(Rejection::SessionMismatch.into()) }
+    }
+
+    /// The person confirms the account: seals the tokens for their grant, which becomes active.
+    ///
+    /// # Errors
+    /// What keeps the consent from going on.
+    pub async fn confirm_account(
+        &self,
+        person: BrowserPerson,
+        id: AuthorizationId,
+    ) -> Result<GrantId, Problem> {
+        // A refresh of the same grant may come between; then the tokens are sealed for the generation after it.
+        for _ in 0..3 {
+            let (known, _, _) = self.consent_parts(person, id).await?;
+            let Phase::Exchanged { account, tokens: facts, .. } = &known.phase else {
+                return Err(Rejection::WrongPhase.into());
+            };
+            match self.confirm_once(person, &known, *account, facts).await {
+                Err(Problem::Rejected(Rejection::Superseded)) => {}
+                other => return other,
+            }
+        }
+        Err(Problem::Overloaded)
+    }
+
+    async fn confirm_once(
+        &self,
+        person: BrowserPerson,
+        known: &Authorization,
+        account: AccountKey,
+        facts: &TokenFacts,
+    ) -> Result<GrantId, Problem> {
+        let id = known.id;
+        let (grant, generation) = self.read_now(|state| -> Result<(GrantId, u64), Problem> {
+            let key = known.grant_key(state, account)?;
+            Ok(match state.grant_keyed(&key) {
+                Some(current) => (current.id, current.generation + 1),
+                None => (GrantId::from_bytes(draw::sixteen(self.entropy())), 1),
+            })
+        })?;
+        let pending =
+            self.blob(&BlobKey::PendingTokens(id))?.ok_or(Problem::Rejected(Rejection::WrongPhase))?;
+        let clear = tokens::unseal_pending(self.keyring(), self.organisation(), id, &pending)?;
+        let place = Place {
+            organisation: self.organisation(),
+            subject: known.subject,
+            connector: known.connector,
+            grant,
+            generation,
+        };
+        let label = self.open_label(&BlobKey::PendingAccount(id), OutboxOwner::Authorization(id))?;
+        let command = authorization::Command::ConfirmAccount {
+            authorization: id,
+            session: person.session,
+            grant,
+            generation,
+            tokens: tokens::seal(self.keyring(), self.entropy(), place, &clear)?,
+            account_label: self.seal_label(OutboxOwner::Grant(grant), Some(&label))?,
+            facts: facts.clone(),
+        };
+        self.propose_as(person.actor, Command::Authorization(command)).await?;
+        self.0.work.notify_one();
+        Ok(grant)
+    }
+
+    /// The person says that it is the wrong account. Its tokens are revoked at the provider.
+    ///
+    /// # Errors
+    /// What keeps the consent from going on.
+    pub async fn reject_account(&self, person: BrowserPerson, id: AuthorizationId) -> Result<(), Problem> {
+        let command = authorization::Command::RejectAccount { authorization: id, session: person.session };
+        self.propose_as(person.actor, Command::Authorization(command)).await?;
+        self.0.work.notify_one();
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! The use cases, one function each, in the words of the domain; and the leader's worker.
+//!
+//! A use case reads the state linearizably, asks the policies, draws what is not deterministic, proposes, and answers. Edges translate their
+//! protocol into these calls and decide nothing. Knows neither HTTP pages nor gRPC.
+
+mod access;
+mod administrators;
+mod audit;
+mod caller;
+mod catalogue;
+mod clock;
+mod consent;
+mod control;
+mod counterpart;
+mod decisions;
+mod draw;
+mod exchange;
+mod founding;
+mod leases;
+mod outbox;
+mod people;
+mod plan;
+mod policies;
+mod problem;
+mod propose;
+mod refresh;
+mod revoke;
+mod tokens;
+mod upstream_revocation;
+mod watch;
+mod worker;
+mod workloads;
+
+pub use access::{AccessEdge, AccessPage, GrantView, PAGE_MAX, SubjectFilter};
+pub use audit::{Exported, SignedCheckpoint};
+pub use caller::{Caller, Credentials};
+pub use catalogue::NewConnector;
+pub use clock::{Clock, SystemClock};
+pub use consent::{AccountPage, ApprovedConsent, BrowserPerson, ConsentPage, StartedAuthorization};
+pub use control::{Control, Parts, Settings};
+pub use exchange::CallbackEnd;
+pub use founding::{Founding, found, open_keyring};
+pub use leases::{Acquire, Acquired, ConsentReason, LeaseAnswer, LeaseView, MIN_VALIDITY_MAX, SubjectClaim};
+pub use outbox::{Outbox, OutboxError};
+pub use people::{NewIdentityProvider, NewSubject};
+pub use problem::Problem;
+pub use revoke::BlastRadius;
+pub use watch::{Change, Watch};

@@ -1,0 +1,201 @@
+//! Answers of token endpoints, on this node's disk before anybody reads them, until their outcome is committed.
+//!
+//! A token endpoint that honours a refresh token once answers once. Between that answer and the commit of what it says, a crash must lose
+//! nothing: so the answer's bytes are sealed, written to a file of their own and synced before they are parsed. A `sent` marker is written
+//! before the request leaves, so that after a crash it is known which attempts may have reached the provider.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use leasehold_domain::{
+    id::{AuthorizationId, GrantId, OrganisationId},
+    time::Timestamp,
+};
+use leasehold_upstream::call::RawAnswer;
+use leasehold_vault::{Entropy, Keyring, OutboxOwner, Owner, OwnerBinding, Sealed, Secret};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// Why the outbox does not take or give an entry. Each of these stops the refresh that it belongs to; a write error stops the node.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// The disk.
+    #[error("the outbox file {path} cannot be {what}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the disk said.
+        #[source]
+        source: io::Error,
+    },
+    /// An entry does not open, or is not what was written.
+    #[error("the outbox file {path} is damaged")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The answer is longer than an entry may be.
+    #[error("the provider's answer is too long to be kept")]
+    TooLong,
+    /// It could not be sealed.
+    #[error("the provider's answer could not be sealed")]
+    Sealing,
+}
+
+/// Which attempt an entry belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attempt {
+    /// A refresh.
+    Refresh(GrantId, u64),
+    /// An exchange of a code.
+    Exchange(AuthorizationId),
+}
+
+impl Attempt {
+    fn stem(self) -> String {
+        match self {
+            Self::Refresh(grant, attempt) => format!("{grant}-{attempt}"),
+            Self::Exchange(authorization) => format!("{authorization}"),
+        }
+    }
+
+    fn owner(self) -> Owner {
+        match self {
+            Self::Refresh(grant, attempt) => Owner::OutboxEntry { owner: OutboxOwner::Grant(grant), attempt },
+            Self::Exchange(authorization) => {
+                Owner::OutboxEntry { owner: OutboxOwner::Authorization(authorization), attempt: 1 }
+            }
+        }
+    }
+}
+
+/// What the outbox knows of an attempt.
+pub(crate) enum Kept {
+    /// Nothing: its request never left.
+    Nothing,
+    /// The request may have left; there is no answer.
+    Sent,
+    /// The answer, and the moment before its request was sent.
+    Answer(Box<RawAnswer>, Timestamp),
+}
+
+/// A folder of sealed answers.
+#[derive(Clone)]
+pub struct Outbox(Arc<Folder>);
+
+struct Folder {
+    path: PathBuf,
+    organisation: OrganisationId,
+    keyring: Arc<Keyring>,
+}
+
+impl Outbox {
+    /// Opens the folder, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`OutboxError::Io`] where the disk does not.
+    pub fn open(
+        path: &Path,
+        organisation: OrganisationId,
+        keyring: Arc<Keyring>,
+    ) -> Result<Self, OutboxError> {
+        fs::create_dir_all(path).map_err(|source| io_error(path, "made", source))?;
+        if let Some(parent) = path.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(Self(Arc::new(Folder { path: path.to_owned(), organisation, keyring })))
+    }
+
+    /// Notes that the attempt's request is about to leave. Durable when it returns.
+    pub(crate) fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
+        self.0.write(&format!("{}.sent", attempt.stem()), &at.as_millis().to_be_bytes())
+    }
+
+    /// Keeps the answer. Durable when it returns.
+    pub(crate) fn keep(
+        &self,
+        entropy: &dyn Entropy,
+        attempt: Attempt,
+        sent_at: Timestamp,
+        answer: &RawAnswer,
+    ) -> Result<(), OutboxError> {
+        let bytes = answer.to_bytes();
+        let mut framed = Zeroizing::new(Vec::with_capacity(bytes.len() + 8));
+        framed.extend_from_slice(&sent_at.as_millis().to_be_bytes());
+        framed.extend_from_slice(&bytes);
+        let secret = Secret::copy_of(&framed).map_err(|_| OutboxError::TooLong)?;
+        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
+        let sealed = self.0.keyring.seal(&binding, &secret, entropy).map_err(|_| OutboxError::Sealing)?;
+        self.0.write(&format!("{}.answer", attempt.stem()), &sealed.to_bytes())
+    }
+
+    /// What is known of an attempt.
+    pub(crate) fn find(&self, attempt: Attempt) -> Result<Kept, OutboxError> {
+        let path = self.0.path.join(format!("{}.answer", attempt.stem()));
+        if let Some(bytes) = read_if_there(&path)? {
+            let damaged = || OutboxError::Damaged { path: path.clone() };
+            let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
+            let sealed = Sealed::from_bytes(&bytes).map_err(|_| damaged())?;
+            let secret = self.0.keyring.unseal(&binding, &sealed).map_err(|_| damaged())?;
+            let (at, answer) = secret.expose().split_first_chunk::<8>().ok_or_else(damaged)?;
+            let answer = RawAnswer::from_bytes(answer).map_err(|_| damaged())?;
+            return Ok(Kept::Answer(Box::new(answer), Timestamp::from_millis(u64::from_be_bytes(*at))));
+        }
+        let sent = self.0.path.join(format!("{}.sent", attempt.stem()));
+        Ok(if read_if_there(&sent)?.is_some() { Kept::Sent } else { Kept::Nothing })
+    }
+
+    /// Forgets an attempt whose outcome is committed.
+    pub(crate) fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
+        for ending in ["answer", "sent"] {
+            let path = self.0.path.join(format!("{}.{ending}", attempt.stem()));
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(io_error(&path, "removed", source)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Folder {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutboxError> {
+        let path = self.path.join(name);
+        let temporary = self.path.join(format!("{name}.part"));
+        let put = || -> io::Result<()> {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        };
+        put().map_err(|source| io_error(&path, "written", source))?;
+        sync_folder(&self.path)
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, OutboxError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error(path, "read", source)),
+    }
+}
+
+fn sync_folder(path: &Path) -> Result<(), OutboxError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| io_error(path, "synced", source))
+}
+
+fn io_error(path: &Path, what: &'static str, source: io::Error) -> OutboxError {
+    OutboxError::Io { path: path.to_owned(), what, source }
+}

@@ -1,0 +1,158 @@
+//! Workloads and their proofs of who they are.
+
+use leasehold_domain::{
+    command::Command,
+    id::{CredentialId, Name, WorkloadId},
+    rejection::Kind as Thing,
+    text::Digest,
+    text::Label,
+    time::Span,
+    workload::{self, CertificateName, Kind, Workload},
+};
+use leasehold_policy::AdministratorAction;
+use leasehold_vault::{CredentialKind, CredentialSecret};
+use zeroize::Zeroizing;
+
+use crate::{
+    caller::Caller, control::Control, draw, leases::mcp_server_by, problem::Problem, revoke::workload_by,
+};
+
+impl Control {
+    /// Registers a workload: a gateway, or the MCP server that `mcp_server` names.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn register_workload(
+        &self,
+        caller: &Caller,
+        name: &str,
+        mcp_server: Option<&str>,
+    ) -> Result<Workload, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let name: Name = name.parse().map_err(|error| Problem::invalid("name", error))?;
+        let kind = match mcp_server {
+            Some(server) => {
+                Kind::McpServer(self.read(|state| mcp_server_by(state, server).map(|known| known.id)).await??)
+            }
+            None => Kind::Gateway,
+        };
+        let workload = WorkloadId::from_bytes(draw::sixteen(self.entropy()));
+        let command = workload::Command::Register { workload, name: name.clone(), kind };
+        self.propose(caller, Command::Workload(command)).await?;
+        self.read_now(|state| state.workload_named(&name).cloned()).ok_or(Problem::Unknown(Thing::Workload))
+    }
+
+    /// The workloads, each with its API credentials and certificate names.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn workloads(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<(Workload, Vec<CredentialId>, Vec<CertificateName>)>, Problem> {
+        self.authorize_any(caller, &[AdministratorAction::Operate, AdministratorAction::Audit]).await?;
+        self.read(|state| {
+            let all = state.workloads.iter().map(|(id, workload)| {
+                let owner = leasehold_domain::actor::Principal::Workload(*id);
+                let credentials = state
+                    .credentials
+                    .iter()
+                    .filter(|(_, known)| known.owner == owner)
+                    .map(|(id, _)| *id)
+                    .collect();
+                let certificates = state
+                    .certificates
+                    .iter()
+                    .filter(|(_, known)| *known == id)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                (workload.clone(), credentials, certificates)
+            });
+            all.collect()
+        })
+        .await
+    }
+
+    /// Gives a workload one more API credential. Its text is in the answer, and nowhere else.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn add_credential(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        ttl: Option<Span>,
+    ) -> Result<(CredentialId, Zeroizing<String>), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let workload = self.read(|state| workload_by(state, workload)).await??;
+        let credential = CredentialId::from_bytes(draw::sixteen(self.entropy()));
+        let drawn = CredentialSecret::draw(CredentialKind::Workload, credential, self.entropy());
+        let secret = Digest::from_bytes(drawn.hash().to_bytes());
+        let expires_at = ttl.map(|ttl| self.now() + ttl);
+        let command = workload::Command::AddCredential { workload, credential, secret, expires_at };
+        self.propose(caller, Command::Workload(command)).await?;
+        Ok((credential, drawn.reveal()))
+    }
+
+    /// Ends one of a workload's API credentials.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn retire_credential(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        credential: CredentialId,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let workload = self.read(|state| workload_by(state, workload)).await??;
+        let command = workload::Command::RetireCredential { workload, credential };
+        self.propose(caller, Command::Workload(command)).await.map(drop)
+    }
+
+    /// Lets certificates with this name stand for a workload.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn bind_certificate(&self, caller: &Caller, workload: &str, name: &str) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let workload = self.read(|state| workload_by(state, workload)).await??;
+        let certificate = certificate_name(name)?;
+        let command = workload::Command::BindCertificate { workload, certificate };
+        self.propose(caller, Command::Workload(command)).await.map(drop)
+    }
+
+    /// Lets a workload ask, or ends what it may ask.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn set_workload_enabled(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        enabled: bool,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let workload = self.read(|state| workload_by(state, workload)).await??;
+        let command = if enabled {
+            workload::Command::Enable { workload }
+        } else {
+            workload::Command::Disable { workload }
+        };
+        self.propose(caller, Command::Workload(command)).await.map(drop)
+    }
+}
+
+fn certificate_name(text: &str) -> Result<CertificateName, Problem> {
+    let expected = "spiffe://trust-domain/path, or a DNS name";
+    if text.starts_with("spiffe://") {
+        return Label::new(text).map(CertificateName::Spiffe).map_err(|_| Problem::invalid("name", expected));
+    }
+    let dns = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if text.is_empty() || !text.bytes().all(dns) || text.starts_with('.') || text.ends_with('.') {
+        return Err(Problem::invalid("name", expected));
+    }
+    Label::new(&text.to_ascii_lowercase())
+        .map(CertificateName::Dns)
+        .map_err(|_| Problem::invalid("name", expected))
+}

@@ -1,0 +1,30 @@
+# Recipes wrap cargo; everything they do can be typed by hand.
+
+# Start the product: one node and a sandbox, on loopback.
+dev *ARGS:
+    cargo run --release -- dev {{ARGS}}
+
+# Walk the whole journey against real processes.
+demo:
+    cargo run --release -- dev --demo
+
+# Run every test.
+test:
+    cargo test --workspace
+
+# What CI runs. Writes nothing into the tree.
+check:
+    .ci/run
+
+# What may be mended by a tool.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+# The long form of the slow suites: more seeds for property tests.
+test-long:
+    PROPTEST_CASES=10000 cargo test --workspace --release
+
+# Write the golden files of the codec again, after a change that is meant. Review the difference.
+golden:
+    LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec
