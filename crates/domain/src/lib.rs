@@ -5,7 +5,7 @@
 //! [`command::Proposal`], and [`machine::apply`] turns it into events and a changed [`state::State`], the same on every node.
 //!
 //! Each aggregate is a module with its types, its `Command` and its `Event`; its `decide` module says what a command leads to and how an
-//! event changes the state. [`work`] says what is due.
+//! event changes the state (that of [`grant`] leaves the latter to `grant::evolve`). [`work`] says what is due.
 #![no_std]
 
 extern crate alloc;

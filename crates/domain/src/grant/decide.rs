@@ -3,12 +3,14 @@
 use alloc::vec::Vec;
 
 use super::{
-    CLOSE_BATCH_MAX, Command, DEATHS_SPREAD, DEATHS_TO_BELIEVE, Death, Event, Grant, Key, Phase, Refresh,
-    Trouble, UpstreamTarget, UpstreamTask, schedule,
+    CLOSE_BATCH_MAX, Command, DEATHS_SPREAD, DEATHS_TO_BELIEVE, Death, Event, Grant, Phase, Refresh,
+    UpstreamTarget, UpstreamTask,
+    resend::{class, may_send},
+    schedule,
 };
 use crate::{
     actor::Principal,
-    authorization::{self, End, TokenFacts},
+    authorization::TokenFacts,
     connector,
     event::Event as AnyEvent,
     id::GrantId,
@@ -19,7 +21,6 @@ use crate::{
     scope::ScopeSet,
     state::{BlobKey, State},
     text::Sealed,
-    time::{Span, Timestamp},
 };
 
 /// Decides.

@@ -1,0 +1,8 @@
+//! Grants: refreshing them, losing answers, believing verdicts, ending them.
+
+mod close;
+mod death;
+mod lost_answer;
+mod overtaken;
+mod refresh;
+mod upstream;

@@ -1,0 +1,7 @@
+//! Leases: who gets one, how long it lives, and what ends it.
+
+mod end;
+mod hold;
+mod issue;
+mod many;
+mod repeat;
