@@ -3,7 +3,7 @@
 //! Every answer says of which size of the ledger it speaks and whether it is complete. What workloads could do is expanded under the policies
 //! as they are now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use leasehold_codec::touches::Topic;
@@ -11,7 +11,6 @@ use leasehold_domain::{
     connector::Connector,
     grant::{Grant, Phase},
     id::{GrantId, McpServerId, WorkloadId},
-    lease::Lease,
     mcp_server::McpServer,
     rejection::Kind,
     scope::{Scope, ScopeSet},
@@ -32,6 +31,8 @@ use crate::{
 
 /// The most edges on one page.
 pub const PAGE_MAX: usize = 500;
+/// The most grants that one page looks at.
+const SCANNED_MAX: usize = 5000;
 
 /// A grant as those may see it who administer or audit.
 #[derive(Debug, Clone)]
@@ -108,7 +109,7 @@ impl Control {
         self.authorize_administrator(caller, AdministratorAction::Audit).await?;
         self.record_access_read(caller).await?;
         let engine = self.engine()?;
-        self.read(|state| {
+        let page = self.read(|state| -> Result<AccessPage, Problem> {
             let connector = filter.connector.as_deref().map(|text| connector_by(state, text)).transpose()?;
             let server = filter.mcp_server.as_deref().map(|text| mcp_server_by(state, text)).transpose()?;
             let workload = filter.workload.as_deref().map(|text| workload_by(state, text)).transpose()?;
@@ -122,9 +123,9 @@ impl Control {
                 server.is_none_or(|known| edge.servers.contains(&known.id))
                     && workload.is_none_or(|known| edge.workloads.contains(&known))
             };
-            self.page(state, &engine, after, limit, fits, reaches)
-        })
-        .await?
+            Ok(self.page(state, &engine, after, limit, fits, reaches))
+        });
+        self.named(page.await??)
     }
 
     /// What a subject has given access to; ended grants too where `ended` says so.
@@ -142,7 +143,7 @@ impl Control {
         self.authorize_administrator(caller, AdministratorAction::Audit).await?;
         self.record_access_read(caller).await?;
         let engine = self.engine()?;
-        self.read(|state| {
+        let page = self.read(|state| -> Result<AccessPage, Problem> {
             let subject = subject_by(state, subject)?;
             let fits = |grant: &Grant| {
                 grant.key.subject == subject
@@ -150,11 +151,12 @@ impl Control {
                         || (grant.revoked_by(state).is_none()
                             && !matches!(grant.phase, Phase::Revoked { .. })))
             };
-            self.page(state, &engine, after, limit, fits, |_| true)
-        })
-        .await?
+            Ok(self.page(state, &engine, after, limit, fits, |_| true))
+        });
+        self.named(page.await??)
     }
 
+    /// Looks at grants in the order of their ids, and at no more than a bounded number: a page may be short and still not be the last.
     fn page(
         &self,
         state: &State,
@@ -163,26 +165,44 @@ impl Control {
         limit: usize,
         fits: impl Fn(&Grant) -> bool,
         reaches: impl Fn(&Reach) -> bool,
-    ) -> Result<AccessPage, Problem> {
+    ) -> AccessPage {
         let limit = limit.clamp(1, PAGE_MAX);
-        let now = self.judging_time(state);
-        let mut edges = Vec::new();
+        let mut chosen: Vec<(&Grant, Reach)> = Vec::new();
         let mut next = None;
-        for (id, grant) in state.grants.iter() {
-            if after.is_some_and(|after| *id <= after) || !fits(grant) {
-                continue;
-            }
-            let reach = Reach::of(state, engine, grant, now, self.development());
-            if !reaches(&reach) {
-                continue;
-            }
-            if edges.len() == limit {
-                next = edges.last().map(|edge: &AccessEdge| edge.grant.grant.id);
+        let mut last = None;
+        for (scanned, (id, grant)) in state.grants.iter_after(after.as_ref()).enumerate() {
+            if chosen.len() == limit || scanned == SCANNED_MAX {
+                next = last;
                 break;
             }
-            edges.push(reach.edge(state, self.grant_view(state, grant)?));
+            last = Some(*id);
+            if fits(grant) {
+                let reach = Reach::of(state, engine, grant, self.development());
+                if reaches(&reach) {
+                    chosen.push((grant, reach));
+                }
+            }
         }
-        Ok(AccessPage { edges, size: state.clock.next_seq, next })
+        let now = self.judging_time(state);
+        let mut held = Held::of(state, chosen.iter().map(|(grant, _)| grant.id), now);
+        let edges = chosen
+            .into_iter()
+            .map(|(grant, reach)| reach.edge(state, grant_view(state, grant), held.take(grant.id)))
+            .collect();
+        AccessPage { edges, size: state.clock.next_seq, next }
+    }
+
+    /// Adds what the providers call the accounts: sealed rows, opened only after the state was let go of.
+    fn name_accounts<'a>(&self, views: impl Iterator<Item = &'a mut GrantView>) -> Result<(), Problem> {
+        for view in views {
+            view.account = self.account_label(view.grant.id)?;
+        }
+        Ok(())
+    }
+
+    fn named(&self, mut page: AccessPage) -> Result<AccessPage, Problem> {
+        self.name_accounts(page.edges.iter_mut().map(|edge| &mut edge.grant))?;
+        Ok(page)
     }
 
     /// Why: the event lines about a grant, the newest first, and the size of the ledger that they speak of.
@@ -229,26 +249,26 @@ impl Control {
         limit: usize,
     ) -> Result<(Vec<GrantView>, u64, Option<GrantId>), Problem> {
         self.authorize_any(caller, &[AdministratorAction::Audit, AdministratorAction::Operate]).await?;
-        self.read(|state| {
+        let found = self.read(|state| -> Result<_, Problem> {
             let subject = subject.map(|text| subject_by(state, text)).transpose()?;
             let connector =
                 connector.map(|text| connector_by(state, text).map(|known| known.id)).transpose()?;
             let fits = |grant: &&Grant| {
-                after.is_none_or(|after| grant.id > after)
-                    && subject.is_none_or(|subject| grant.key.subject == subject)
+                subject.is_none_or(|subject| grant.key.subject == subject)
                     && connector.is_none_or(|connector| grant.key.connector == connector)
             };
             let limit = limit.clamp(1, PAGE_MAX);
-            let mut found: Vec<&Grant> =
-                state.grants.iter().map(|(_, grant)| grant).filter(fits).take(limit + 1).collect();
+            let after = state.grants.iter_after(after.as_ref()).map(|(_, grant)| grant);
+            let mut found: Vec<&Grant> = after.filter(fits).take(limit + 1).collect();
             let more = found.len() > limit;
             found.truncate(limit);
             let next = found.last().filter(|_| more).map(|grant| grant.id);
-            let views =
-                found.into_iter().map(|grant| self.grant_view(state, grant)).collect::<Result<_, _>>()?;
+            let views: Vec<GrantView> = found.into_iter().map(|grant| grant_view(state, grant)).collect();
             Ok((views, state.clock.next_seq, next))
-        })
-        .await?
+        });
+        let (mut views, size, next) = found.await??;
+        self.name_accounts(views.iter_mut())?;
+        Ok((views, size, next))
     }
 
     /// One grant.
@@ -257,11 +277,10 @@ impl Control {
     /// [`Problem`], as its kinds say.
     pub async fn grant(&self, caller: &Caller, id: GrantId) -> Result<GrantView, Problem> {
         self.authorize_any(caller, &[AdministratorAction::Audit, AdministratorAction::Operate]).await?;
-        self.read(|state| {
-            let grant = state.grants.get(&id).ok_or(Problem::Unknown(Kind::Grant))?;
-            self.grant_view(state, grant)
-        })
-        .await?
+        let found = self.read(|state| state.grants.get(&id).map(|grant| grant_view(state, grant)));
+        let mut view = found.await?.ok_or(Problem::Unknown(Kind::Grant))?;
+        self.name_accounts(std::iter::once(&mut view))?;
+        Ok(view)
     }
 
     /// Refreshes a grant now, and answers with it as it is then.
@@ -274,24 +293,52 @@ impl Control {
             .read(|state| state.grants.get(&id).map(|grant| grant.generation))
             .await?
             .ok_or(Problem::Unknown(Kind::Grant))?;
-        self.refresh(id, generation, leasehold_domain::grant::Occasion::Recheck).await?;
+        self.refresh(id, generation, leasehold_domain::grant::Occasion::Ordered).await?;
         self.grant(caller, id).await
     }
+}
 
-    fn grant_view(&self, state: &State, grant: &Grant) -> Result<GrantView, Problem> {
-        let subject_name = state.directory.get(&grant.key.subject).map(|entry| entry.user_name.to_string());
-        let connector = state.connectors.get(&grant.key.connector);
-        let server = grant.key.isolation.and_then(|id| state.mcp_servers.get(&id));
-        let account_shared = state.account_has_others(&grant.key);
-        Ok(GrantView {
-            subject_name: subject_name.unwrap_or_default(),
-            connector_name: connector.map(|known| known.registration.name.to_string()).unwrap_or_default(),
-            mcp_server_name: server.map(|known| known.name.to_string()).unwrap_or_default(),
-            account: self.account_label(grant.id)?,
-            account_shared,
-            revoked_by: grant.revoked_by(state),
-            grant: grant.clone(),
-        })
+fn grant_view(state: &State, grant: &Grant) -> GrantView {
+    let subject_name = state.directory.get(&grant.key.subject).map(|entry| entry.user_name.to_string());
+    let connector = state.connectors.get(&grant.key.connector);
+    let server = grant.key.isolation.and_then(|id| state.mcp_servers.get(&id));
+    GrantView {
+        subject_name: subject_name.unwrap_or_default(),
+        connector_name: connector.map(|known| known.registration.name.to_string()).unwrap_or_default(),
+        mcp_server_name: server.map(|known| known.name.to_string()).unwrap_or_default(),
+        account: String::new(),
+        account_shared: state.account_has_others(&grant.key),
+        revoked_by: grant.revoked_by(state),
+        grant: grant.clone(),
+    }
+}
+
+/// The recent leases of some grants, counted in one pass.
+struct Held(BTreeMap<GrantId, HeldOne>);
+
+#[derive(Default)]
+struct HeldOne {
+    holders: BTreeSet<WorkloadId>,
+    live_leases: u64,
+    last_leased_at: Option<Timestamp>,
+}
+
+impl Held {
+    fn of(state: &State, grants: impl Iterator<Item = GrantId>, now: Timestamp) -> Self {
+        let mut all: BTreeMap<GrantId, HeldOne> = grants.map(|id| (id, HeldOne::default())).collect();
+        for lease in state.recent.leases() {
+            let Some(one) = all.get_mut(&lease.key.grant) else { continue };
+            one.last_leased_at = one.last_leased_at.max(Some(lease.issued_at));
+            if lease.live(state, now).is_ok() {
+                one.live_leases += 1;
+                one.holders.insert(lease.key.workload);
+            }
+        }
+        Self(all)
+    }
+
+    fn take(&mut self, grant: GrantId) -> HeldOne {
+        self.0.remove(&grant).unwrap_or_default()
     }
 }
 
@@ -299,20 +346,11 @@ impl Control {
 struct Reach {
     servers: BTreeSet<McpServerId>,
     workloads: BTreeSet<WorkloadId>,
-    holders: BTreeSet<WorkloadId>,
-    live_leases: u64,
-    last_leased_at: Option<Timestamp>,
 }
 
 impl Reach {
-    fn of(state: &State, engine: &Engine, grant: &Grant, now: Timestamp, development: bool) -> Self {
-        let mut reach = Self {
-            servers: BTreeSet::new(),
-            workloads: BTreeSet::new(),
-            holders: BTreeSet::new(),
-            live_leases: 0,
-            last_leased_at: None,
-        };
+    fn of(state: &State, engine: &Engine, grant: &Grant, development: bool) -> Self {
+        let mut reach = Self { servers: BTreeSet::new(), workloads: BTreeSet::new() };
         let usable = grant.phase == Phase::Active && grant.revoked_by(state).is_none();
         if let (Some(connector), Some(subject), true) =
             (state.connectors.get(&grant.key.connector), state.subjects.get(&grant.key.subject), usable)
@@ -337,26 +375,19 @@ impl Reach {
                 }
             }
         }
-        for lease in state.recent.leases().filter(|lease: &&Lease| lease.key.grant == grant.id) {
-            reach.last_leased_at = reach.last_leased_at.max(Some(lease.issued_at));
-            if lease.live(state, now).is_ok() {
-                reach.live_leases += 1;
-                reach.holders.insert(lease.key.workload);
-            }
-        }
         reach
     }
 
-    fn edge(self, state: &State, grant: GrantView) -> AccessEdge {
+    fn edge(self, state: &State, grant: GrantView, held: HeldOne) -> AccessEdge {
         let workload = |id: &WorkloadId| state.workloads.get(id).map(|known| known.name.to_string());
         let server = |id: &McpServerId| state.mcp_servers.get(id).map(|known| known.name.to_string());
         AccessEdge {
             grant,
             mcp_servers: self.servers.iter().filter_map(server).collect(),
             workloads: self.workloads.iter().filter_map(workload).collect(),
-            holders: self.holders.iter().filter_map(workload).collect(),
-            live_leases: self.live_leases,
-            last_leased_at: self.last_leased_at,
+            holders: held.holders.iter().filter_map(workload).collect(),
+            live_leases: held.live_leases,
+            last_leased_at: held.last_leased_at,
         }
     }
 }

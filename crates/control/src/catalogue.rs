@@ -3,6 +3,7 @@
 use leasehold_domain::{
     command::Command,
     connector::{self, Connector, Endpoints, Exposure, Isolation, Location, Registration},
+    event::Event,
     id::{ConnectorId, McpServerId, Name, SecretId},
     mcp_server::{self, McpServer},
     rejection::Kind,
@@ -114,10 +115,14 @@ impl Control {
         let clear = Secret::copy_of(clear.expose_secret().as_bytes())
             .map_err(|error| Problem::invalid("client_secret", error))?;
         let sealed = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &clear)?;
-        self.propose(caller, Command::Connector(connector::Command::AddSecret { connector, secret, sealed }))
-            .await?;
+        let command = Command::Connector(connector::Command::AddSecret { connector, secret, sealed });
+        let applied = self.propose(caller, command).await?;
         self.0.work.notify_one();
-        Ok(secret)
+        // A repeat answers with the secret of the first time.
+        Ok(match applied.events.first() {
+            Some(Event::Connector(connector::Event::SecretAdded { secret, .. })) => *secret,
+            Some(_) | None => secret,
+        })
     }
 
     /// Adds a client secret to a connector; it is tried first. A suspended connector is called again.
@@ -153,7 +158,7 @@ impl Control {
         self.propose(caller, Command::Connector(command)).await.map(drop)
     }
 
-    /// Lets a connector be used, or stops its use and ends its leases.
+    /// Lets a connector be used, and its provider be called again where it was suspended; or stops its use and ends its leases.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -165,12 +170,15 @@ impl Control {
     ) -> Result<(), Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let connector = self.read(|state| connector_by(state, connector).map(|known| known.id)).await??;
-        let command = if enabled {
-            connector::Command::Enable { connector }
-        } else {
-            connector::Command::Disable { connector }
+        let suspended = self.connector_of(connector)?.suspended.is_some();
+        let command = match (enabled, suspended) {
+            (true, true) => connector::Command::Resume { connector },
+            (true, false) => connector::Command::Enable { connector },
+            (false, _) => connector::Command::Disable { connector },
         };
-        self.propose(caller, Command::Connector(command)).await.map(drop)
+        self.propose(caller, Command::Connector(command)).await?;
+        self.0.work.notify_one();
+        Ok(())
     }
 
     /// The connectors.

@@ -5,6 +5,7 @@ use leasehold_domain::{
     authorization::{self, Authorization, End, Phase},
     command::Command,
     connector::{Connector, Exposure},
+    grant::Grant,
     id::{AuthorizationId, ConnectorId, GrantId, McpServerId, SubjectId},
     machine::Answer,
     mcp_server::McpServer,
@@ -161,11 +162,14 @@ impl Control {
                         }));
                     }
                 }
-                let grant = state
-                    .grants_of(subject)
-                    .find(|grant| grant.key.connector == connector.id && grant.revoked_by(state).is_none())
-                    .filter(|grant| grant.key.isolation.is_none_or(|own| own == server.id))
-                    .map(|grant| grant.id);
+                let fits = |grant: &&Grant| {
+                    grant.key.connector == connector.id
+                        && grant.key.isolation.is_none_or(|own| own == server.id)
+                        && grant.revoked_by(state).is_none()
+                };
+                // Of several accounts none is meant more than another: whichever comes back is looked up by itself.
+                let mut fitting = state.grants_of(subject).filter(fits);
+                let grant = fitting.next().filter(|_| fitting.next().is_none()).map(|grant| grant.id);
                 Ok(Ok(ConsentOrder {
                     subject,
                     connector: connector.id,

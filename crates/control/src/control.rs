@@ -18,7 +18,10 @@ use leasehold_vault::{CheckpointSigner, Entropy, Keyring};
 use tokio::sync::Notify;
 use url::Url;
 
-use crate::{clock::Clock, counterpart::EndpointCache, outbox::Outbox, problem::Problem, refresh::Flights};
+use crate::{
+    clock::Clock, counterpart::EndpointCache, exchange::Exchanges, outbox::Outbox, problem::Problem,
+    refresh::Flights,
+};
 
 /// What an operator decides.
 #[derive(Debug, Clone)]
@@ -75,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) endpoints: EndpointCache,
     pub(crate) metadata: MetadataCache,
     pub(crate) flights: Flights,
+    pub(crate) exchanges: Exchanges,
     pub(crate) work: Notify,
 }
 
@@ -101,6 +105,7 @@ impl Control {
             endpoints: EndpointCache::default(),
             metadata: MetadataCache::new(parts.transport.clone()),
             flights: Flights::default(),
+            exchanges: Exchanges::default(),
             work: Notify::new(),
             parts,
         })))

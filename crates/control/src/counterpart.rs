@@ -26,14 +26,17 @@ use crate::{control::Control, problem::Problem, tokens};
 /// How long discovered endpoints are used before they are discovered again.
 const ENDPOINTS_TTL: Duration = Duration::from_secs(15 * 60);
 
+/// How long they are used while they cannot be discovered again.
+const ENDPOINTS_USABLE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Endpoints that were discovered, by connector. Bounded by the number of connectors.
 #[derive(Default)]
 pub(crate) struct EndpointCache(Mutex<BTreeMap<ConnectorId, (Instant, Arc<Endpoints>)>>);
 
 impl EndpointCache {
-    fn get(&self, id: ConnectorId) -> Option<Arc<Endpoints>> {
+    fn get(&self, id: ConnectorId, age_max: Duration) -> Option<Arc<Endpoints>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&id).filter(|(at, _)| at.elapsed() < ENDPOINTS_TTL).map(|(_, endpoints)| endpoints.clone())
+        known.get(&id).filter(|(at, _)| at.elapsed() < age_max).map(|(_, endpoints)| endpoints.clone())
     }
 
     fn put(&self, id: ConnectorId, endpoints: Arc<Endpoints>) {
@@ -111,7 +114,7 @@ impl Control {
         connector: &Connector,
         provider: &Provider,
     ) -> Result<Arc<Endpoints>, ProviderFailure> {
-        if let Some(known) = self.0.endpoints.get(connector.id) {
+        if let Some(known) = self.0.endpoints.get(connector.id, ENDPOINTS_TTL) {
             return Ok(known);
         }
         let plan = provider.plan(&settings_of(&connector.registration.location)).map_err(|error| {
@@ -121,11 +124,14 @@ impl Control {
         let endpoints = match plan {
             EndpointPlan::Known(endpoints) => Arc::new(*endpoints),
             EndpointPlan::Discover { issuer, kind } => {
-                let found = discovery::discover(self.transport(), provider, &issuer, kind).await;
-                Arc::new(found.map_err(|error| {
-                    tracing::warn!(connector = %connector.id, %error, "a provider's metadata cannot be had");
-                    ProviderFailure::Transient
-                })?)
+                match discovery::discover(self.transport(), provider, &issuer, kind).await {
+                    Ok(found) => Arc::new(found),
+                    Err(error) => {
+                        tracing::warn!(connector = %connector.id, %error, "a provider's metadata cannot be had");
+                        let old = self.0.endpoints.get(connector.id, ENDPOINTS_USABLE);
+                        return old.ok_or(ProviderFailure::Transient);
+                    }
+                }
             }
         };
         self.0.endpoints.put(connector.id, endpoints.clone());

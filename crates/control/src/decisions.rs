@@ -42,17 +42,21 @@ pub(crate) fn may_lease(
 }
 
 /// What a lease decision took as given.
-pub(crate) fn lease_facts(state: &State, question: &LeaseQuestion<'_>) -> Vec<Fact> {
-    [
-        Entity::Policy,
+pub(crate) fn lease_facts(state: &State, engine: &Engine, question: &LeaseQuestion<'_>) -> Vec<Fact> {
+    let policies = Fact { entity: Entity::Policy, revision: engine.version() };
+    let others = [
         Entity::Workload(question.workload.id),
         Entity::McpServer(question.mcp_server.id),
         Entity::Connector(question.connector.id),
         Entity::Subject(question.subject.subject.id),
     ]
-    .into_iter()
-    .map(|entity| Fact { entity, revision: state.revision(entity) })
-    .collect()
+    .map(|entity| Fact { entity, revision: state.revision(entity) });
+    [policies].into_iter().chain(others).collect()
+}
+
+/// Whether these are the policies of the state at hand. Between taking them and reading the state, others may have been set.
+pub(crate) fn is_current(engine: &Engine, state: &State) -> bool {
+    engine.version() == state.singular.policy_version
 }
 
 /// What a denied lease was about.

@@ -1,6 +1,9 @@
 //! From the provider's callback to an active grant: the exchange of the code under an intent, the account, and its confirmation.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use leasehold_domain::{
     authorization::{self, Authorization, End, Phase, TokenFacts},
@@ -8,7 +11,7 @@ use leasehold_domain::{
     connector::Connector,
     id::{AuthorizationId, ConnectorId, GrantId},
     provider::ProviderFailure,
-    rejection::{Kind, Rejection},
+    rejection::Rejection,
     scope::ScopeSet,
     state::BlobKey,
     text::{AccountKey, Digest},
@@ -30,8 +33,9 @@ use crate::{
     control::Control,
     counterpart::Line,
     draw,
-    outbox::{Attempt, Kept},
+    outbox::{Attempt, Kept, OutboxError},
     problem::Problem,
+    refresh::LIFE_UNSTATED,
     tokens::{self, ClearTokens, Place},
 };
 
@@ -49,6 +53,40 @@ pub enum CallbackEnd {
     RefusedByProvider,
     /// The consent ended another way.
     Ended(End),
+}
+
+/// Exchanges in flight on this node.
+#[derive(Default)]
+pub(crate) struct Exchanges(Mutex<BTreeSet<AuthorizationId>>);
+
+impl Exchanges {
+    fn all(&self) -> MutexGuard<'_, BTreeSet<AuthorizationId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an exchange for this consent is in flight.
+    pub(crate) fn holds(&self, id: AuthorizationId) -> bool {
+        self.all().contains(&id)
+    }
+}
+
+/// Takes an exchange off the list when it ends, however it ends.
+struct Boarded {
+    control: Control,
+    authorization: AuthorizationId,
+}
+
+impl Boarded {
+    fn new(control: Control, authorization: AuthorizationId) -> Self {
+        control.0.exchanges.all().insert(authorization);
+        Self { control, authorization }
+    }
+}
+
+impl Drop for Boarded {
+    fn drop(&mut self) {
+        self.control.0.exchanges.all().remove(&self.authorization);
+    }
 }
 
 impl Control {
@@ -95,11 +133,13 @@ impl Control {
                     session,
                     node,
                 };
-                self.propose_as(person.actor, Command::Authorization(command)).await?;
-                // The browser may go away now; the code's tokens may not be lost with it.
-                let control = self.clone();
-                let flight =
-                    tokio::spawn(async move { control.exchange(&known, &line, &code, &verifier).await });
+                // The browser may go away at any moment; neither the intent nor the code's tokens may be lost with it.
+                let boarded = Boarded::new(self.clone(), id);
+                let flight = tokio::spawn(async move {
+                    let control = &boarded.control;
+                    control.propose_as(person.actor, Command::Authorization(command)).await?;
+                    control.exchange(&known, &line, &code, &verifier).await
+                });
                 flight.await.map_err(|error| Problem::fault("exchange a code", &error))?
             }
         }
@@ -136,16 +176,20 @@ impl Control {
                 return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
             };
             let sent_at = self.now();
-            self.outbox().sent(attempt, sent_at).map_err(|error| self.disk(&error))?;
+            self.outbox().sent(attempt, sent_at).await.map_err(|error| self.disk(&error))?;
             let answer = match call.send(self.transport(), sent_at).await {
                 Ok(answer) => answer,
                 Err(error) => return self.fail_exchange(known.id, line.connector.id, error.class()).await,
             };
-            self.outbox()
-                .keep(self.entropy(), attempt, sent_at, &answer)
-                .map_err(|error| self.disk(&error))?;
+            match self.outbox().keep(self.entropy(), attempt, sent_at, &answer).await {
+                Ok(()) => {}
+                Err(OutboxError::TooLong) => {
+                    return self.fail_exchange(known.id, line.connector.id, ProviderFailure::Malformed).await;
+                }
+                Err(error) => return Err(self.disk(&error)),
+            }
             match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
-                Ok(set) => return self.complete_exchange(known, line, set).await,
+                Ok(set) => return self.complete_exchange(known, line, set, sent_at).await,
                 Err(failure) => match line.client.next_secret(secret, &failure) {
                     Some(next) => secret = next,
                     None => return self.fail_exchange(known.id, line.connector.id, failure.class).await,
@@ -173,9 +217,13 @@ impl Control {
         known: &Authorization,
         line: &Line,
         set: TokenSet,
+        sent_at: Timestamp,
     ) -> Result<CallbackEnd, Problem> {
         let account = self.look_up(line, &set).await;
-        let facts = tokens::facts(self.keyring(), &set)?;
+        let mut facts = tokens::facts(self.keyring(), &set)?;
+        if facts.refresh.is_some() && facts.access_expires_at.is_none() {
+            facts.access_expires_at = Some(sent_at + LIFE_UNSTATED);
+        }
         let granted = set.scopes.scopes().clone();
         let sealed = tokens::seal_pending(
             self.keyring(),
@@ -284,21 +332,25 @@ impl Control {
     ) -> Result<(), Problem> {
         loop {
             match self.propose_as_cluster(Command::Authorization(command.clone())).await {
-                Ok(_) | Err(Problem::Rejected(Rejection::Superseded)) => break,
+                Ok(_) | Err(Problem::Rejected(Rejection::Superseded | Rejection::Unknown(_))) => break,
                 Err(Problem::NoLeader { .. } | Problem::Overloaded | Problem::OutcomeUnknown) => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(problem) => return Err(problem),
             }
         }
-        self.outbox().forget(Attempt::Exchange(id)).map_err(|error| self.disk(&error))
+        self.outbox().forget(Attempt::Exchange(id)).await.map_err(|error| self.disk(&error))
     }
 
-    /// Settles an exchange that was intended on this node before it restarted.
+    /// Settles an exchange of which the outbox or the state knows and that is not in flight.
     pub(crate) async fn settle_left_over_exchange(&self, id: AuthorizationId) -> Result<(), Problem> {
-        let known = self
-            .read_now(|state| state.authorizations.get(&id).cloned())
-            .ok_or(Problem::Unknown(Kind::Authorization))?;
+        if self.0.exchanges.holds(id) {
+            return Ok(());
+        }
+        let _boarded = Boarded::new(self.clone(), id);
+        let Some(known) = self.read_now(|state| state.authorizations.get(&id).cloned()) else {
+            return self.outbox().forget(Attempt::Exchange(id)).await.map_err(|error| self.disk(&error));
+        };
         let connector: Connector = self.connector_of(known.connector)?;
         let kept = self.outbox().find(Attempt::Exchange(id)).map_err(|error| self.disk(&error))?;
         let failure = match kept {
@@ -320,7 +372,7 @@ impl Control {
     ) -> Result<(), Problem> {
         let line = self.line(connector).await.map_err(|_| unavailable())?;
         match parse_token_answer(&line.provider, answer, &known.scopes, sent_at) {
-            Ok(set) => self.complete_exchange(known, &line, set).await.map(drop),
+            Ok(set) => self.complete_exchange(known, &line, set, sent_at).await.map(drop),
             Err(failure) => self.fail_exchange(known.id, connector.id, failure.class).await.map(drop),
         }
     }

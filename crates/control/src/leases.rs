@@ -189,6 +189,7 @@ impl Control {
                     let started = self.start_consent(caller, order).await?;
                     return Ok(Acquired::ConsentRequired { reason, missing, started });
                 }
+                Plan::Again => {}
                 Plan::Refresh { grant, generation } => {
                     refreshed = Some(self.refresh(grant, generation, Occasion::Demand).await);
                 }
@@ -308,7 +309,7 @@ impl Control {
         let question = lease_question(state, lease, caller.certificate(), self.development())
             .ok_or(Problem::Unknown(Kind::Grant))?;
         Ok(match may_lease(engine, &question) {
-            Ok(decision) => Ok((lease_facts(state, &question), decision)),
+            Ok(decision) => Ok((lease_facts(state, engine, &question), decision)),
             Err((reason, action, decision)) => {
                 Err(Denial { action, resource: lease_resource(&question), reason, decision })
             }

@@ -67,6 +67,15 @@ impl Attempt {
         }
     }
 
+    /// The attempt that a file's name belongs to.
+    fn of_file(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".answer").or_else(|| name.strip_suffix(".sent"))?;
+        match stem.split_once('-') {
+            Some((grant, attempt)) => Some(Self::Refresh(grant.parse().ok()?, attempt.parse().ok()?)),
+            None => Some(Self::Exchange(stem.parse().ok()?)),
+        }
+    }
+
     fn owner(self) -> Owner {
         match self {
             Self::Refresh(grant, attempt) => Owner::OutboxEntry { owner: OutboxOwner::Grant(grant), attempt },
@@ -115,12 +124,28 @@ impl Outbox {
     }
 
     /// Notes that the attempt's request is about to leave. Durable when it returns.
-    pub(crate) fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
-        self.0.write(&format!("{}.sent", attempt.stem()), &at.as_millis().to_be_bytes())
+    pub(crate) async fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
+        self.on_disk(move |folder| {
+            // An answer to an earlier send of this attempt, whose client was refused, says nothing about this one.
+            folder.remove(&format!("{}.answer", attempt.stem()))?;
+            folder.write(&format!("{}.sent", attempt.stem()), &at.as_millis().to_be_bytes())
+        })
+        .await
+    }
+
+    async fn on_disk<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<R, OutboxError> + Send + 'static,
+    ) -> Result<R, OutboxError> {
+        let folder = self.0.clone();
+        match tokio::task::spawn_blocking(move || work(&folder)).await {
+            Ok(done) => done,
+            Err(error) => Err(io_error(&self.0.path, "used", io::Error::other(error))),
+        }
     }
 
     /// Keeps the answer. Durable when it returns.
-    pub(crate) fn keep(
+    pub(crate) async fn keep(
         &self,
         entropy: &dyn Entropy,
         attempt: Attempt,
@@ -134,7 +159,25 @@ impl Outbox {
         let secret = Secret::copy_of(&framed).map_err(|_| OutboxError::TooLong)?;
         let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
         let sealed = self.0.keyring.seal(&binding, &secret, entropy).map_err(|_| OutboxError::Sealing)?;
-        self.0.write(&format!("{}.answer", attempt.stem()), &sealed.to_bytes())
+        self.on_disk(move |folder| folder.write(&format!("{}.answer", attempt.stem()), &sealed.to_bytes()))
+            .await
+    }
+
+    /// The attempts of which anything is kept, at most `limit`.
+    pub(crate) fn attempts(&self, limit: usize) -> Result<Vec<Attempt>, OutboxError> {
+        let path = &self.0.path;
+        let mut found = Vec::new();
+        for entry in fs::read_dir(path).map_err(|source| io_error(path, "listed", source))? {
+            let name = entry.map_err(|source| io_error(path, "listed", source))?.file_name();
+            found.extend(name.to_str().and_then(Attempt::of_file));
+            if found.len() > limit * 2 {
+                break;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// What is known of an attempt.
@@ -154,20 +197,25 @@ impl Outbox {
     }
 
     /// Forgets an attempt whose outcome is committed.
-    pub(crate) fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
-        for ending in ["answer", "sent"] {
-            let path = self.0.path.join(format!("{}.{ending}", attempt.stem()));
-            match fs::remove_file(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(io_error(&path, "removed", source)),
-            }
-        }
-        Ok(())
+    pub(crate) async fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
+        self.on_disk(move |folder| {
+            folder.remove(&format!("{}.answer", attempt.stem()))?;
+            folder.remove(&format!("{}.sent", attempt.stem()))
+        })
+        .await
     }
 }
 
 impl Folder {
+    fn remove(&self, name: &str) -> Result<(), OutboxError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(io_error(&path, "removed", source)),
+        }
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutboxError> {
         let path = self.path.join(name);
         let temporary = self.path.join(format!("{name}.part"));

@@ -7,7 +7,7 @@ use leasehold_domain::{
     id::{GrantId, LeaseId, SubjectId},
     lease::{self, Basis},
     mcp_server::McpServer,
-    policy::{Action, Decision, DenialReason},
+    policy::{Action, Decision, DenialReason, Resource},
     rejection::{Kind, Rejection},
     scope::ScopeSet,
     state::State,
@@ -22,7 +22,7 @@ use crate::{
     caller::Caller,
     consent::ConsentOrder,
     control::Control,
-    decisions::{Denial, lease_facts, lease_resource, may_lease},
+    decisions::{Denial, is_current, lease_facts, lease_resource, may_lease},
     draw,
     leases::{Acquire, ConsentReason, SubjectClaim, connector_by, mcp_server_by},
     problem::Problem,
@@ -44,10 +44,22 @@ pub(crate) struct Request<'a> {
 /// What is to be done.
 pub(crate) enum Plan {
     Deny(Denial),
-    Consent { reason: ConsentReason, missing: ScopeSet, order: ConsentOrder },
-    Refresh { grant: GrantId, generation: u64 },
+    Consent {
+        reason: ConsentReason,
+        missing: ScopeSet,
+        order: ConsentOrder,
+    },
+    Refresh {
+        grant: GrantId,
+        generation: u64,
+    },
     Repeat(LeaseId),
-    Issue { facts: Vec<Fact>, command: lease::Command },
+    Issue {
+        facts: Vec<Fact>,
+        command: lease::Command,
+    },
+    /// The policies were replaced meanwhile: look again with those.
+    Again,
 }
 
 /// Whether a grant's present token will do.
@@ -86,14 +98,25 @@ impl Control {
         engine: &Engine,
         request: &Request<'_>,
     ) -> Result<Plan, Problem> {
+        if !is_current(engine, state) {
+            return Ok(Plan::Again);
+        }
+        if let Some(known) = &request.caller.request
+            && let Some(outcome) =
+                state.recent.outcome(request.caller.actor.principal, &known.id, state.clock.time)
+            && outcome.body != known.body
+        {
+            return Err(Rejection::RequestIdReused.into());
+        }
+        if let Some(denial) = self.early_denial(state, engine, request)? {
+            return Ok(Plan::Deny(denial));
+        }
         let parties = parties(state, request)?;
         let Parties { workload, server, connector, subject, basis } = parties;
         let now = self.judging_time(state);
         let registered = server.needs.get(&connector.id).cloned().unwrap_or_default();
-        let needed = request.ask.scopes.clone().unwrap_or_else(|| registered.clone());
-        if !registered.covers(&needed) {
-            return Err(Rejection::ScopesNotRegistered(needed.missing_from(&registered)).into());
-        }
+        let asked = request.ask.scopes.clone().filter(|scopes| !scopes.is_empty());
+        let needed = asked.unwrap_or_else(|| registered.clone());
         let question = LeaseQuestion {
             workload,
             mcp_server: server,
@@ -105,6 +128,12 @@ impl Control {
         };
         if let Some(denial) = self.denial(state, engine, &question, now) {
             return Ok(Plan::Deny(denial));
+        }
+        if needed.is_empty() {
+            return Err(Problem::invalid("connector", "one that the MCP server is registered as needing"));
+        }
+        if !registered.covers(&needed) {
+            return Err(Rejection::ScopesNotRegistered(needed.missing_from(&registered)).into());
         }
         if !subject.enabled {
             return Err(Rejection::Disabled(Kind::Subject).into());
@@ -149,7 +178,7 @@ impl Control {
         if let Some(same) = same_lease(state, request.caller, &parties, grant, now) {
             return Ok(Plan::Repeat(same));
         }
-        let mut facts = lease_facts(state, &carried);
+        let mut facts = lease_facts(state, engine, &carried);
         facts.truncate(FACTS_MAX);
         let command = lease::Command::Issue {
             lease: LeaseId::from_bytes(draw::sixteen(self.entropy())),
@@ -159,9 +188,35 @@ impl Control {
             needed,
             basis,
             ttl: request.ask.ttl.unwrap_or(lease::TTL_DEFAULT).min(lease::TTL_MAX),
+            vouched_max: self.settings().vouched_subjects_max as u64,
             decision,
         };
         Ok(Plan::Issue { facts, command })
+    }
+
+    /// What can be denied before anybody is looked up, so that a caller learns nothing about who there is.
+    fn early_denial(
+        &self,
+        state: &State,
+        engine: &Engine,
+        request: &Request<'_>,
+    ) -> Result<Option<Denial>, Problem> {
+        let workload =
+            state.workloads.get(&request.caller.workload()?).ok_or(Problem::Unknown(Kind::Workload))?;
+        let server = mcp_server_by(state, &request.ask.mcp_server)?;
+        let resource = Resource { mcp_server: Some(server.id), ..Resource::default() };
+        let decision = Decision { version: engine.version(), determining: Vec::new() };
+        let other = matches!(workload.kind, workload::Kind::McpServer(own) if own != server.id);
+        if other {
+            let reason = DenialReason::NotItsOwn;
+            return Ok(Some(Denial { action: Action::Lease, resource, reason, decision }));
+        }
+        let vouched = matches!(request.ask.subject, SubjectClaim::Vouched(_));
+        if vouched && !request.caller.certificate() && !self.development() {
+            let reason = DenialReason::WeakCredential;
+            return Ok(Some(Denial { action: Action::ActAs, resource, reason, decision }));
+        }
+        Ok(None)
     }
 
     fn denial(
@@ -173,12 +228,6 @@ impl Control {
     ) -> Option<Denial> {
         let resource = lease_resource(question);
         let unasked = || Decision { version: engine.version(), determining: Vec::new() };
-        if let workload::Kind::McpServer(own) = question.workload.kind
-            && own != question.mcp_server.id
-        {
-            let reason = DenialReason::NotItsOwn;
-            return Some(Denial { action: Action::Lease, resource, reason, decision: unasked() });
-        }
         if let Err((reason, action, decision)) = may_lease(engine, question) {
             return Some(Denial { action, resource, reason, decision });
         }
@@ -268,7 +317,10 @@ fn grant_for<'a>(
 fn token(grant: &Grant, now: Timestamp, request: &Request<'_>) -> Result<Token, Problem> {
     let Some(end) = grant.tokens.access_expires_at else { return Ok(Token::WillDo) };
     let remaining = now.until(end);
-    if remaining >= request.ask.min_validity.max(VALIDITY_FLOOR) {
+    // Nobody gets more than the provider gives: a wish beyond four fifths of a token's whole life is that.
+    let life = grant.refreshed_at.until(end);
+    let wish = request.ask.min_validity.min(Span::from_millis(life.as_millis() / 5 * 4));
+    if remaining >= wish.max(VALIDITY_FLOOR) {
         return Ok(Token::WillDo);
     }
     if grant.tokens.refresh.is_none() {

@@ -12,17 +12,16 @@ use leasehold_domain::{
     authorization::TokenFacts,
     command::Command,
     connector,
-    grant::{self, Grant, Occasion},
+    grant::{self, Grant, Occasion, Refresh as RefreshState},
     id::{ConnectorId, GrantId},
     machine::Answer,
     provider::ProviderFailure,
     rejection::{Kind, Rejection},
     state::BlobKey,
-    time::Span,
+    time::{Span, Timestamp},
 };
 use leasehold_upstream::{
     call::RawAnswer,
-    failure::Failure,
     token::{Refresh, TokenSet, parse_token_answer},
 };
 use tokio::{sync::watch, time::Duration};
@@ -30,13 +29,17 @@ use tokio::{sync::watch, time::Duration};
 use crate::{
     control::Control,
     counterpart::Line,
-    outbox::{Attempt, Kept},
+    outbox::{Attempt, Kept, OutboxError},
     problem::Problem,
     tokens::{self, ClearTokens, Place},
 };
 
 /// How often an outcome is proposed again while no leader takes it.
 const PROPOSE_PAUSE: Duration = Duration::from_millis(200);
+/// After which time another try may help, where nobody says.
+const RETRY_AFTER: Span = Span::from_secs(5);
+/// How long an access token is taken to live that comes with a refresh token and without a word about its end. Unknown is not for ever.
+pub(crate) const LIFE_UNSTATED: Span = Span::from_mins(60);
 
 /// Flights, by grant: at most one for each.
 #[derive(Default)]
@@ -44,6 +47,25 @@ pub(crate) struct Flights(Mutex<BTreeMap<GrantId, watch::Receiver<Option<Landing
 
 /// How a flight ended.
 pub(crate) type Landing = Result<(), Problem>;
+
+impl Flights {
+    /// Whether a refresh of this grant is in flight on this node.
+    pub(crate) fn holds(&self, grant: GrantId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&grant)
+    }
+}
+
+/// Takes a flight off the list when it ends, however it ends.
+struct Boarded {
+    control: Control,
+    grant: GrantId,
+}
+
+impl Drop for Boarded {
+    fn drop(&mut self) {
+        self.control.0.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.grant);
+    }
+}
 
 /// An attempt under a committed intent.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +81,15 @@ impl Intent {
     }
 }
 
+/// What becomes of the kept answer once its outcome is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    /// It has said all that it had to say.
+    Forget,
+    /// It could not be read, and holds what may be the only copy of a token: a mended entry may read it later.
+    Keep,
+}
+
 impl Control {
     /// Refreshes a grant of this generation, or joins the flight that does. When it returns well, the grant has moved on: look again.
     pub(crate) async fn refresh(&self, grant: GrantId, generation: u64, occasion: Occasion) -> Landing {
@@ -69,10 +100,10 @@ impl Control {
                 None => {
                     let (landed, landing) = watch::channel(None);
                     flights.insert(grant, landing.clone());
-                    let control = self.clone();
+                    let boarded = Boarded { control: self.clone(), grant };
                     tokio::spawn(async move {
-                        let end = control.fly(grant, generation, occasion).await;
-                        control.0.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&grant);
+                        let end = boarded.control.fly(grant, generation, occasion).await;
+                        drop(boarded);
                         landed.send_replace(Some(end));
                     });
                     landing
@@ -92,7 +123,7 @@ impl Control {
         let connector = self.connector_of(known.key.connector)?;
         // Everything that can fail without the provider noticing comes before the intent.
         let Ok(line) = self.line(&connector).await else {
-            return Err(Problem::ProviderUnavailable { retry_after: Span::from_secs(5) });
+            return Err(Problem::ProviderUnavailable { retry_after: RETRY_AFTER });
         };
         let place = self.place(&known);
         let blob = self
@@ -101,27 +132,33 @@ impl Control {
         let Some(refresh_token) = tokens::unseal_refresh(self.keyring(), place, &blob)? else {
             return Err(Rejection::NoRefreshToken.into());
         };
+        let Some(attempt) = self.intend(&known, occasion).await? else { return Ok(()) };
+        let intent = Intent { grant, generation, attempt };
+        self.send_and_settle(intent, &known, &line, &refresh_token).await
+    }
 
+    /// Commits the intent; `None` where somebody else's refresh came first.
+    async fn intend(&self, known: &Grant, occasion: Occasion) -> Result<Option<u64>, Problem> {
         let node = self.settings().node;
-        let command = grant::Command::IntendRefresh { grant, generation, node, occasion };
-        let attempt = match self.propose_as_cluster(Command::Grant(command)).await {
+        let command =
+            grant::Command::IntendRefresh { grant: known.id, generation: known.generation, node, occasion };
+        match self.propose_as_cluster(Command::Grant(command)).await {
             Ok(applied) => match applied.answer {
-                Answer::Attempt(attempt) => attempt,
+                Answer::Attempt(attempt) => Ok(Some(attempt)),
                 Answer::Done | Answer::Lease(_) | Answer::Authorization(_) => {
-                    return Err(Problem::fault("intend a refresh", &"the answer names no attempt"));
+                    Err(Problem::fault("intend a refresh", &"the answer names no attempt"))
                 }
             },
-            Err(Problem::Rejected(Rejection::Superseded)) => return Ok(()),
+            Err(Problem::Rejected(Rejection::Superseded)) => Ok(None),
             Err(Problem::Rejected(Rejection::TooEarly(at))) => {
-                return Err(Problem::ProviderUnavailable { retry_after: self.now().until(at) });
+                Err(Problem::ProviderUnavailable { retry_after: self.now().until(at) })
             }
             Err(Problem::Rejected(Rejection::RefreshInFlight | Rejection::ResendForbidden)) => {
-                return Err(Problem::ProviderUnavailable { retry_after: Span::from_secs(2) });
+                Err(Problem::ProviderUnavailable { retry_after: Span::from_secs(2) })
             }
-            Err(problem) => return Err(problem),
-        };
-        let intent = Intent { grant, generation, attempt };
-        self.send_and_settle(intent, &known, &line, &refresh_token, place).await
+            Err(Problem::Rejected(Rejection::Disabled(Kind::Connector))) => Err(Problem::ConnectorSuspended),
+            Err(problem) => Err(problem),
+        }
     }
 
     async fn send_and_settle(
@@ -130,7 +167,6 @@ impl Control {
         grant: &Grant,
         line: &Line,
         refresh_token: &secrecy::SecretString,
-        place: Place,
     ) -> Landing {
         let mut secret = 0;
         loop {
@@ -141,42 +177,48 @@ impl Control {
                 narrow_to: None,
             };
             let Ok(call) = refresh.call() else {
-                return self.fail(intent, line, ProviderFailure::RequestFault).await;
+                return self.fail(intent, line.connector.id, ProviderFailure::RequestFault).await;
             };
             let sent_at = self.now();
-            self.outbox().sent(intent.key(), sent_at).map_err(|error| self.disk(&error))?;
+            self.outbox().sent(intent.key(), sent_at).await.map_err(|error| self.disk(&error))?;
             let answer = match call.send(self.transport(), sent_at).await {
                 Ok(answer) => answer,
-                Err(error) => return self.fail(intent, line, error.class()).await,
+                Err(error) => return self.fail(intent, line.connector.id, error.class()).await,
             };
-            self.outbox()
-                .keep(self.entropy(), intent.key(), sent_at, &answer)
-                .map_err(|error| self.disk(&error))?;
+            match self.outbox().keep(self.entropy(), intent.key(), sent_at, &answer).await {
+                Ok(()) => {}
+                Err(OutboxError::TooLong) => {
+                    return self.fail(intent, line.connector.id, ProviderFailure::Malformed).await;
+                }
+                Err(error) => return Err(self.disk(&error)),
+            }
             match parse_token_answer(&line.provider, &answer, &grant.granted, sent_at) {
-                Ok(set) => return self.commit(intent, place, set).await,
+                Ok(set) => return self.commit(intent, grant, set, sent_at).await,
                 // The provider did not look at the refresh token: its client was refused before.
                 Err(failure) => match line.client.next_secret(secret, &failure) {
                     Some(next) => secret = next,
-                    None => return self.fail(intent, line, class_of(&failure)).await,
+                    None => return self.fail(intent, line.connector.id, failure.class).await,
                 },
             }
         }
     }
 
-    async fn commit(&self, intent: Intent, place: Place, set: TokenSet) -> Landing {
+    async fn commit(&self, intent: Intent, grant: &Grant, set: TokenSet, sent_at: Timestamp) -> Landing {
+        let place = self.place(grant);
         let granted = set.scopes.scopes().clone();
         let mut facts = tokens::facts(self.keyring(), &set)?;
         let mut clear = ClearTokens::from(set);
         // No refresh token in the answer means that the one before stays.
         if clear.refresh_token.is_none() {
             clear.refresh_token = self.present_refresh_token(place)?;
-            facts = self.keep_refresh_facts(intent.grant, facts);
+            facts.refresh = grant.tokens.refresh;
         }
+        let facts = with_known_ends(facts, grant, sent_at);
         let next = Place { generation: intent.generation + 1, ..place };
         let tokens = tokens::seal(self.keyring(), self.entropy(), next, &clear)?;
         let Intent { grant, generation, attempt } = intent;
         let command = grant::Command::CommitRefresh { grant, generation, attempt, granted, tokens, facts };
-        self.settle(intent, command).await
+        self.settle(intent, command, Afterwards::Forget).await
     }
 
     fn present_refresh_token(&self, place: Place) -> Result<Option<secrecy::SecretString>, Problem> {
@@ -186,52 +228,42 @@ impl Control {
         }
     }
 
-    fn keep_refresh_facts(&self, grant: GrantId, facts: TokenFacts) -> TokenFacts {
-        let before = self.read_now(|state| state.grants.get(&grant).map(|known| known.tokens.clone()));
-        match before {
-            Some(before) => TokenFacts {
-                refresh: before.refresh,
-                refresh_expires_at: facts.refresh_expires_at.or(before.refresh_expires_at),
-                ..facts
-            },
-            None => facts,
-        }
-    }
-
-    async fn fail(&self, intent: Intent, line: &Line, failure: ProviderFailure) -> Landing {
+    async fn fail(&self, intent: Intent, connector: ConnectorId, failure: ProviderFailure) -> Landing {
         let Intent { grant, generation, attempt } = intent;
-        let command = match failure {
-            ProviderFailure::Ambiguous => grant::Command::LoseRefresh { grant, generation, attempt },
+        let (command, afterwards) = match failure {
+            ProviderFailure::Ambiguous | ProviderFailure::Malformed => {
+                tracing::error!(%grant, attempt, ?failure, "an answer of a token endpoint was lost or cannot be read");
+                (grant::Command::LoseRefresh { grant, generation, attempt }, Afterwards::Keep)
+            }
             ProviderFailure::GrantDead
             | ProviderFailure::ClientFault
             | ProviderFailure::RequestFault
             | ProviderFailure::Transient
             | ProviderFailure::Throttled(_)
-            | ProviderFailure::Malformed
             | ProviderFailure::TooEarly => {
-                grant::Command::FailRefresh { grant, generation, attempt, failure }
+                (grant::Command::FailRefresh { grant, generation, attempt, failure }, Afterwards::Forget)
             }
         };
-        self.settle(intent, command).await?;
-        if matches!(failure, ProviderFailure::ClientFault | ProviderFailure::RequestFault) {
-            self.suspend(line.connector.id, failure).await;
-            return Err(Problem::ConnectorSuspended);
-        }
-        let retry_after = match failure {
-            ProviderFailure::Throttled(Some(asked)) => asked,
-            ProviderFailure::GrantDead => return Ok(()),
+        self.settle(intent, command, afterwards).await?;
+        match failure {
+            // One alarm for the connector, and no harm to its grants.
+            ProviderFailure::ClientFault => {
+                self.suspend(connector, failure).await;
+                Err(Problem::ConnectorSuspended)
+            }
+            ProviderFailure::GrantDead => Ok(()),
+            ProviderFailure::Throttled(Some(asked)) => {
+                Err(Problem::ProviderUnavailable { retry_after: asked })
+            }
             ProviderFailure::Throttled(None)
-            | ProviderFailure::ClientFault
             | ProviderFailure::RequestFault
             | ProviderFailure::Transient
             | ProviderFailure::Ambiguous
             | ProviderFailure::Malformed
-            | ProviderFailure::TooEarly => Span::from_secs(5),
-        };
-        Err(Problem::ProviderUnavailable { retry_after })
+            | ProviderFailure::TooEarly => Err(Problem::ProviderUnavailable { retry_after: RETRY_AFTER }),
+        }
     }
 
-    /// One alarm for the connector, and no harm to its grants.
     pub(crate) async fn suspend(&self, connector: ConnectorId, failure: ProviderFailure) {
         let command = Command::Connector(connector::Command::Suspend { connector, failure });
         match self.propose_as_cluster(command).await {
@@ -245,36 +277,63 @@ impl Control {
         }
     }
 
-    /// Proposes an outcome until the cluster has it, or says that it is superseded; then the outbox forgets.
-    async fn settle(&self, intent: Intent, command: grant::Command) -> Landing {
-        loop {
+    /// Proposes an outcome until the cluster has it, or says that it is superseded; then the outbox forgets, or keeps what may be needed.
+    async fn settle(&self, intent: Intent, command: grant::Command, afterwards: Afterwards) -> Landing {
+        let superseded = loop {
             match self.propose_as_cluster(Command::Grant(command.clone())).await {
-                Ok(_) | Err(Problem::Rejected(Rejection::Superseded | Rejection::Unchanged(_))) => break,
+                Ok(_) | Err(Problem::Rejected(Rejection::Unchanged(_))) => break false,
+                Err(Problem::Rejected(Rejection::Superseded | Rejection::Unknown(_))) => break true,
                 Err(Problem::NoLeader { .. } | Problem::Overloaded | Problem::OutcomeUnknown) => {
                     tokio::time::sleep(PROPOSE_PAUSE).await;
                 }
                 Err(problem) => return Err(problem),
             }
-        }
-        self.outbox().forget(intent.key()).map_err(|error| self.disk(&error))
-    }
-
-    /// Settles an attempt that was intended on this node and is not in flight: offers what the outbox holds, else says what is known.
-    pub(crate) async fn settle_left_over(&self, grant: GrantId, generation: u64, attempt: u64) -> Landing {
-        if self.0.flights.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&grant) {
+        };
+        if afterwards == Afterwards::Keep && !superseded {
             return Ok(());
         }
-        let intent = Intent { grant, generation, attempt };
-        let known =
-            self.read_now(|state| state.grants.get(&grant).cloned()).ok_or(Problem::Unknown(Kind::Grant))?;
+        self.outbox().forget(intent.key()).await.map_err(|error| self.disk(&error))
+    }
+
+    /// Settles an attempt of which the outbox or the state knows and that is not in flight: offers what the outbox holds, else says what is
+    /// known.
+    pub(crate) async fn settle_left_over(&self, grant: GrantId, attempt: u64) -> Landing {
+        if self.0.flights.holds(grant) {
+            return Ok(());
+        }
+        let Some(known) = self.read_now(|state| state.grants.get(&grant).cloned()) else {
+            return self
+                .outbox()
+                .forget(Attempt::Refresh(grant, attempt))
+                .await
+                .map_err(|error| self.disk(&error));
+        };
+        let intent = Intent { grant, generation: known.generation, attempt };
+        let open = match known.refresh {
+            RefreshState::Intended { attempt: open, .. } | RefreshState::Unknown { attempt: open, .. } => {
+                Some(open)
+            }
+            RefreshState::Idle => None,
+        };
+        if open != Some(attempt) {
+            // Its outcome is committed: what was to be cleaned up after that.
+            return self.outbox().forget(intent.key()).await.map_err(|error| self.disk(&error));
+        }
+        let unknown = matches!(known.refresh, RefreshState::Unknown { .. });
+        let Intent { generation, .. } = intent;
         match self.outbox().find(intent.key()).map_err(|error| self.disk(&error))? {
-            Kept::Answer(answer, sent_at) => self.settle_answer(intent, &known, &answer, sent_at).await,
+            Kept::Answer(answer, sent_at) => {
+                self.settle_answer(intent, &known, &answer, sent_at, unknown).await
+            }
+            Kept::Sent | Kept::Nothing if unknown => Ok(()),
             Kept::Sent => {
-                self.settle(intent, grant::Command::LoseRefresh { grant, generation, attempt }).await
+                let command = grant::Command::LoseRefresh { grant, generation, attempt };
+                self.settle(intent, command, Afterwards::Keep).await
             }
             Kept::Nothing => {
                 let failure = ProviderFailure::Transient;
-                self.settle(intent, grant::Command::FailRefresh { grant, generation, attempt, failure }).await
+                let command = grant::Command::FailRefresh { grant, generation, attempt, failure };
+                self.settle(intent, command, Afterwards::Forget).await
             }
         }
     }
@@ -284,7 +343,8 @@ impl Control {
         intent: Intent,
         known: &Grant,
         answer: &RawAnswer,
-        sent_at: leasehold_domain::time::Timestamp,
+        sent_at: Timestamp,
+        unknown: bool,
     ) -> Landing {
         let connector = self.connector_of(known.key.connector)?;
         let provider = self
@@ -293,12 +353,22 @@ impl Control {
             .cloned()
             .ok_or_else(|| Problem::fault("settle a refresh", &"the provider's entry is gone"))?;
         match parse_token_answer(&provider, answer, &known.granted, sent_at) {
-            Ok(set) => self.commit(intent, self.place(known), set).await,
-            Err(failure) => {
-                let Intent { grant, generation, attempt } = intent;
-                let failure = class_of(&failure);
-                self.settle(intent, grant::Command::FailRefresh { grant, generation, attempt, failure }).await
-            }
+            Ok(set) => self.commit(intent, known, set, sent_at).await,
+            // It is as unreadable as it was when it came.
+            Err(_) if unknown => Ok(()),
+            Err(failure) => match self.fail(intent, connector.id, failure.class).await {
+                Ok(()) | Err(Problem::ProviderUnavailable { .. } | Problem::ConnectorSuspended) => Ok(()),
+                Err(problem) => Err(problem),
+            },
+        }
+    }
+
+    /// Another node's attempt that has had no outcome for so long that none is on its way.
+    pub(crate) async fn lose_for(&self, grant: GrantId, generation: u64, attempt: u64) -> Landing {
+        let command = grant::Command::LoseRefresh { grant, generation, attempt };
+        match self.propose_as_cluster(Command::Grant(command)).await {
+            Ok(_) | Err(Problem::Rejected(_)) => Ok(()),
+            Err(problem) => Err(problem),
         }
     }
 
@@ -317,12 +387,18 @@ impl Control {
     }
 
     /// A disk that does not keep the outbox ends the node: nothing may be sent whose answer cannot be kept.
-    pub(crate) fn disk(&self, error: &crate::outbox::OutboxError) -> Problem {
+    pub(crate) fn disk(&self, error: &OutboxError) -> Problem {
         self.stop(error)
     }
 }
 
-/// What a failure means for the grant. An answer that cannot be read is worth keeping, and says nothing about the grant.
-fn class_of(failure: &Failure) -> ProviderFailure {
-    failure.class
+/// An answer that omits a lifetime never erases a known one.
+fn with_known_ends(facts: TokenFacts, before: &Grant, sent_at: Timestamp) -> TokenFacts {
+    let known_life = before.tokens.access_expires_at.map(|end| before.refreshed_at.until(end));
+    let unstated = || sent_at + known_life.unwrap_or(LIFE_UNSTATED);
+    TokenFacts {
+        access_expires_at: facts.access_expires_at.or_else(|| facts.refresh.is_some().then(unstated)),
+        refresh_expires_at: facts.refresh_expires_at.or(before.tokens.refresh_expires_at),
+        ..facts
+    }
 }

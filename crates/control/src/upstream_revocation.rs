@@ -43,7 +43,8 @@ impl Control {
             },
             // There is nothing that could be revoked any more.
             Ok(None) => End::Unsupported,
-            Err(problem) => return Err(problem),
+            // What cannot be opened here is no better a moment later.
+            Err(_) => End::Failed(ProviderFailure::RequestFault),
         };
         let command = match end {
             End::Confirmed => grant::Command::ConfirmUpstream { target },

@@ -75,11 +75,10 @@ impl Control {
                     let held = leases.iter().map(|lease| (lease.lease, lease.token_expires_at)).collect();
                     return (next, held, vec![Change::Resync(leases)]);
                 }
-                // What the holder may still believe in: its leases from before the gap, whether they are live now or not.
+                // What the holder may believe in: all its leases, whether they are live now or not. What is told twice does no harm.
                 let held = state
                     .recent
                     .leases_of(&workload)
-                    .filter(|lease| lease.confirmed_seq < resume_after)
                     .map(|lease| (lease.id, lease.token_expires_at))
                     .collect();
                 (resume_after, held, Vec::new())
@@ -116,6 +115,8 @@ impl Watch {
             let next = *self.grown.borrow_and_update();
             if next > self.seen {
                 self.advance()?;
+                // A long gap is many batches, and others have work too.
+                tokio::task::yield_now().await;
                 continue;
             }
             tokio::select! {
@@ -124,10 +125,8 @@ impl Watch {
                     tokio::time::timeout(KEEPALIVE, self.control.replica().read()).await.map_err(|_| Problem::NoLeader { hint: None })??;
                     self.keepalive_at = Instant::now() + KEEPALIVE;
                     // Whatever that read index covers has been applied; it is told before the keepalive.
-                    if *self.grown.borrow_and_update() > self.seen {
-                        self.advance()?;
-                        self.queued.insert(0, Change::Keepalive);
-                    } else {
+                    let next = *self.grown.borrow_and_update();
+                    if next <= self.seen {
                         return Ok((self.seen, Change::Keepalive));
                     }
                 }
@@ -164,19 +163,19 @@ impl Watch {
     fn lease_change(&mut self, event: &lease::Event) -> Option<Change> {
         match event {
             lease::Event::Issued { lease, workload, .. } if *workload == self.workload => self.holds(*lease),
-            lease::Event::Renewed { lease, .. } if self.held.contains_key(lease) => self.holds(*lease),
+            lease::Event::Renewed { lease, .. } => self.holds(*lease),
             lease::Event::Released { lease } => self.ends(*lease, "released"),
             lease::Event::Ended { lease, reason: EndReason::PolicyChanged } => {
                 self.ends(*lease, "policy_changed")
             }
-            lease::Event::Issued { .. }
-            | lease::Event::Renewed { .. }
-            | lease::Event::RejectionReported { .. } => None,
+            lease::Event::Issued { .. } | lease::Event::RejectionReported { .. } => None,
         }
     }
 
     fn holds(&mut self, id: LeaseId) -> Option<Change> {
-        let view = self.control.read_now(|state| state.recent.lease(&id).map(LeaseView::from))?;
+        let workload = self.workload;
+        let own = |lease: &&lease::Lease| lease.key.workload == workload;
+        let view = self.control.read_now(|state| state.recent.lease(&id).filter(own).map(LeaseView::from))?;
         self.held.insert(id, view.token_expires_at);
         Some(Change::Held(view))
     }

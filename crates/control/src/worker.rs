@@ -4,17 +4,18 @@
 //! plan. Only the leader works, since only the leader may talk to token endpoints.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use leasehold_domain::{
     authorization::Phase,
     command::Command,
-    grant::{self, Occasion, UpstreamTarget},
-    id::{AuthorizationId, GrantId},
+    grant::{self, Grant, Occasion, UpstreamTarget},
+    id::{ConnectorId, GrantId},
     lease::{self, EndReason},
-    rejection::Rejection,
+    policy,
+    state::{DenialKey, State},
     work::{self, GrantWork},
 };
 use tokio::{
@@ -23,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{control::Control, problem::Problem};
+use crate::{control::Control, outbox::Attempt, problem::Problem};
 
 /// How often the worker looks what is due, besides when it is told.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -37,6 +38,14 @@ const CHECKPOINT_LINES: u64 = 256;
 const REFRESHES_MAX: usize = 32;
 /// The most upstream revocations in flight.
 const UPSTREAM_MAX: usize = 8;
+/// How often the outbox is looked through.
+const SETTLE_EVERY: Duration = Duration::from_secs(30);
+/// The most attempts that one look through the outbox takes.
+const LEFT_OVER_MAX: usize = 1024;
+/// How long a connector is left alone whose provider cannot even be found.
+const CONNECTOR_REST: Duration = Duration::from_secs(15);
+/// The most denial counts that one look tells.
+const DENIALS_MAX: usize = 64;
 /// The most leases that one look ends because the policies changed.
 const FORBIDDEN_MAX: usize = 256;
 
@@ -44,10 +53,46 @@ const FORBIDDEN_MAX: usize = 256;
 struct Looks {
     tick_at: Instant,
     checkpoint_at: Instant,
+    settle_at: Instant,
+    settling: Arc<Semaphore>,
+    /// The policies under which every live lease was judged; none at a start, for a sweep may have been cut short.
     policies_seen: u64,
     refreshes: Arc<Semaphore>,
+    refreshes_busy: Busy<GrantId>,
     upstream: Arc<Semaphore>,
-    upstream_busy: Arc<Mutex<BTreeSet<UpstreamTarget>>>,
+    upstream_busy: Busy<UpstreamTarget>,
+    /// Connectors that cannot be called for now, for a reason that no grant shows.
+    resting: Arc<Mutex<BTreeMap<ConnectorId, Instant>>>,
+}
+
+/// What is being worked on.
+#[derive(Clone)]
+struct Busy<T>(Arc<Mutex<BTreeSet<T>>>);
+
+impl<T: Ord + Copy> Busy<T> {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeSet<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks it until the mark is dropped; `None` where it is marked already.
+    fn mark(&self, what: T) -> Option<Mark<T>> {
+        self.all().insert(what).then(|| Mark { busy: self.clone(), what })
+    }
+}
+
+struct Mark<T: Ord + Copy> {
+    busy: Busy<T>,
+    what: T,
+}
+
+impl<T: Ord + Copy> Drop for Mark<T> {
+    fn drop(&mut self) {
+        self.busy.all().remove(&self.what);
+    }
 }
 
 impl Control {
@@ -56,59 +101,87 @@ impl Control {
         let mut looks = Looks {
             tick_at: Instant::now(),
             checkpoint_at: Instant::now() + CHECKPOINT_EVERY,
-            policies_seen: self.read_now(|state| state.singular.policy_version),
+            settle_at: Instant::now(),
+            settling: Arc::new(Semaphore::new(1)),
+            policies_seen: 0,
             refreshes: Arc::new(Semaphore::new(REFRESHES_MAX)),
+            refreshes_busy: Busy::new(),
             upstream: Arc::new(Semaphore::new(UPSTREAM_MAX)),
-            upstream_busy: Arc::default(),
+            upstream_busy: Busy::new(),
+            resting: Arc::default(),
         };
         let mut every = tokio::time::interval(LOOK_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut settled_term = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = every.tick() => {}
                 () = self.0.work.notified() => {}
             }
-            let leadership = *self.replica().leadership().borrow();
-            if !leadership.leads {
-                settled_term = None;
+            if !self.replica().leadership().borrow().leads {
                 continue;
             }
-            let looked = async {
-                if settled_term != Some(leadership.term) {
-                    self.settle_what_is_left().await?;
-                    settled_term = Some(leadership.term);
-                }
-                self.look(&mut looks).await
-            };
-            if let Err(problem) = looked.await {
+            if let Err(problem) = self.look(&mut looks).await {
                 tracing::warn!(code = problem.code(), "the worker tries again at its next look");
             }
         }
     }
 
-    /// After a start nothing that this node intended is in flight any more.
-    async fn settle_what_is_left(&self) -> Result<(), Problem> {
-        let node = self.settings().node;
-        let intents = self.read(|state| work::intents_open(state, node)).await?;
-        for (grant, generation, attempt) in intents {
-            self.settle_left_over(grant, generation, attempt).await?;
+    /// What this node intended and what its outbox holds, and is not in flight: at a start, and now and then, for what was left over since.
+    /// One that cannot be settled holds up no other.
+    fn start_settling(&self, looks: &mut Looks) {
+        let now = Instant::now();
+        let Ok(permit) = looks.settling.clone().try_acquire_owned() else { return };
+        if now < looks.settle_at {
+            return;
         }
-        let exchanges: Vec<AuthorizationId> = self.read_now(|state| {
+        looks.settle_at = now + SETTLE_EVERY;
+        let control = self.clone();
+        tokio::spawn(async move {
+            for attempt in control.left_over() {
+                let settled = match attempt {
+                    Attempt::Refresh(grant, attempt) => control.settle_left_over(grant, attempt).await,
+                    Attempt::Exchange(id) => control.settle_left_over_exchange(id).await,
+                };
+                if let Err(problem) = settled {
+                    tracing::warn!(
+                        ?attempt,
+                        code = problem.code(),
+                        "an attempt is left over; it is looked at again"
+                    );
+                }
+            }
+            drop(permit);
+        });
+    }
+
+    fn left_over(&self) -> BTreeSet<Attempt> {
+        let node = self.settings().node;
+        let kept = self.outbox().attempts(LEFT_OVER_MAX);
+        let mut all: BTreeSet<Attempt> = match kept {
+            Ok(kept) => kept.into_iter().collect(),
+            Err(error) => {
+                // It stops the node; nothing can be left over after that.
+                let _ = self.disk(&error);
+                BTreeSet::new()
+            }
+        };
+        self.read_now(|state| {
+            let intents = work::intents_open(state, node).into_iter();
+            all.extend(intents.map(|(grant, _, attempt)| Attempt::Refresh(grant, attempt)));
             let ours =
                 |phase: &Phase| matches!(phase, Phase::Exchanging { node: executor } if *executor == node);
-            state.authorizations.iter().filter(|(_, known)| ours(&known.phase)).map(|(id, _)| *id).collect()
+            let exchanges = state.authorizations.iter().filter(|(_, known)| ours(&known.phase));
+            all.extend(exchanges.map(|(id, _)| Attempt::Exchange(*id)));
         });
-        for id in exchanges {
-            self.settle_left_over_exchange(id).await?;
-        }
-        Ok(())
+        all
     }
 
     async fn look(&self, looks: &mut Looks) -> Result<(), Problem> {
+        self.start_settling(looks);
         self.close_revocations().await?;
         self.start_upstream(looks);
+        self.count_denials().await?;
         self.start_refreshes(looks).await?;
         self.end_forbidden(looks).await?;
         let now = Instant::now();
@@ -141,33 +214,47 @@ impl Control {
 
     fn start_upstream(&self, looks: &Looks) {
         let now = self.now();
-        for target in self.read_now(|state| work::upstream_due(state, now, UPSTREAM_MAX * 2)) {
+        let busy = looks.upstream_busy.all().clone();
+        for target in self
+            .read_now(|state| work::upstream_due(state, now, UPSTREAM_MAX, |target| busy.contains(target)))
+        {
             let Ok(permit) = looks.upstream.clone().try_acquire_owned() else { return };
-            if !looks.upstream_busy.lock().unwrap_or_else(PoisonError::into_inner).insert(target) {
-                continue;
-            }
-            let (control, busy) = (self.clone(), looks.upstream_busy.clone());
+            let Some(mark) = looks.upstream_busy.mark(target) else { continue };
+            let control = self.clone();
             tokio::spawn(async move {
-                if let Err(problem) = control.revoke_upstream(target).await {
-                    tracing::warn!(?target, code = problem.code(), "an upstream revocation is tried again");
+                match control.revoke_upstream(target).await {
+                    Ok(()) => control.0.work.notify_one(),
+                    Err(problem) => {
+                        tracing::warn!(
+                            ?target,
+                            code = problem.code(),
+                            "an upstream revocation is tried again"
+                        );
+                    }
                 }
-                busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&target);
-                drop(permit);
-                control.0.work.notify_one();
+                drop((mark, permit));
             });
         }
     }
 
     async fn start_refreshes(&self, looks: &Looks) -> Result<(), Problem> {
         let now = self.now();
-        for (grant, todo) in self.read_now(|state| work::grants_due(state, now, REFRESHES_MAX)) {
+        let busy = looks.refreshes_busy.all().clone();
+        let resting = {
+            let mut resting = looks.resting.lock().unwrap_or_else(PoisonError::into_inner);
+            resting.retain(|_, until| *until > Instant::now());
+            resting.clone()
+        };
+        let skip = |grant: &Grant| busy.contains(&grant.id) || resting.contains_key(&grant.key.connector);
+        for (grant, todo) in self.read_now(|state| work::grants_due(state, now, REFRESHES_MAX, skip)) {
             match todo {
                 GrantWork::Refresh { generation } => {
                     let Ok(permit) = looks.refreshes.clone().try_acquire_owned() else { return Ok(()) };
-                    let control = self.clone();
+                    let Some(mark) = looks.refreshes_busy.mark(grant) else { continue };
+                    let (control, resting) = (self.clone(), looks.resting.clone());
                     tokio::spawn(async move {
-                        control.refresh_when_due(grant, generation).await;
-                        drop(permit);
+                        control.refresh_when_due(grant, generation, &resting).await;
+                        drop((mark, permit));
                     });
                 }
                 GrantWork::Expire => {
@@ -177,22 +264,35 @@ impl Control {
                         Err(problem) => return Err(problem),
                     }
                 }
-                GrantWork::Settle { generation, attempt, node } if node == self.settings().node => {
-                    self.settle_left_over(grant, generation, attempt).await?;
+                GrantWork::Settle { attempt, node, .. } if node == self.settings().node => {
+                    self.settle_left_over(grant, attempt).await?;
                 }
-                // Another node's attempt: its own outbox settles it, or the class of its provider does.
-                GrantWork::Settle { .. } => {}
+                // Another node's attempt, whose outcome is long overdue: what may follow is for its provider's class to say.
+                GrantWork::Settle { generation, attempt, .. } => {
+                    self.lose_for(grant, generation, attempt).await?
+                }
             }
         }
         Ok(())
     }
 
-    async fn refresh_when_due(&self, grant: GrantId, generation: u64) {
-        match self.refresh(grant, generation, Occasion::Due).await {
-            Ok(()) | Err(Problem::Rejected(Rejection::GrantRevoked | Rejection::ConsentNeeded)) => {}
-            Err(problem) => {
-                tracing::info!(%grant, code = problem.code(), "a refresh that is due did not end well")
-            }
+    async fn refresh_when_due(
+        &self,
+        grant: GrantId,
+        generation: u64,
+        resting: &Mutex<BTreeMap<ConnectorId, Instant>>,
+    ) {
+        let attempts =
+            |state: &State| state.grants.get(&grant).map(|known| (known.attempts, known.key.connector));
+        let before = self.read_now(attempts);
+        let Err(problem) = self.refresh(grant, generation, Occasion::Due).await else { return };
+        tracing::info!(%grant, code = problem.code(), "a refresh that is due did not end well");
+        // It ended before the intent, so the grant shows nothing of it: let the connector rest, and the others go on.
+        if let Some((attempts_before, connector)) = before
+            && self.read_now(attempts).is_some_and(|(attempts, _)| attempts == attempts_before)
+        {
+            let mut resting = resting.lock().unwrap_or_else(PoisonError::into_inner);
+            resting.insert(connector, Instant::now() + CONNECTOR_REST);
         }
     }
 
@@ -212,6 +312,20 @@ impl Control {
         }
         if forbidden.len() < FORBIDDEN_MAX {
             looks.policies_seen = version;
+        }
+        Ok(())
+    }
+
+    /// Says how many denials were identical to one that has a line, once their minute has passed.
+    async fn count_denials(&self) -> Result<(), Problem> {
+        let now = self.now();
+        for key in self.read_now(|state| work::denials_to_count(state, now, DENIALS_MAX)) {
+            let DenialKey { principal, action, resource, reason } = key;
+            let command = policy::Command::CountDenials { principal, action, resource, reason };
+            match self.propose_as_cluster(Command::Policy(command)).await {
+                Ok(_) | Err(Problem::Rejected(_)) => {}
+                Err(problem) => return Err(problem),
+            }
         }
         Ok(())
     }

@@ -145,8 +145,10 @@ pub enum Occasion {
     Due,
     /// A caller needs a token that lives longer.
     Demand,
-    /// An administrator or a holder asked whether it still works.
+    /// A holder says that the provider refused the token.
     Recheck,
+    /// An administrator ordered it.
+    Ordered,
 }
 
 /// Orders.

@@ -99,6 +99,8 @@ pub enum Command {
         basis: Basis,
         /// How long it may live at most, by policy and request.
         ttl: Span,
+        /// For how many distinct subjects an hour the workload may vouch.
+        vouched_max: u64,
         /// The decision that allows it.
         decision: Decision,
     },

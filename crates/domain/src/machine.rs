@@ -67,6 +67,8 @@ pub enum Write {
     EpochClosed(Selector),
     /// A denial count.
     Denials(DenialKey, DenialCount),
+    /// A denial count that has been told.
+    DenialsForgotten(DenialKey),
     /// A signed checkpoint.
     Checkpoint(audit::Checkpoint),
     /// The verifier key of checkpoints.
@@ -274,6 +276,9 @@ fn keep(state: &mut State, write: &Write) {
         Write::EpochClosed(selector) => state.close_epoch(*selector),
         Write::Denials(key, count) => {
             state.denials.put(*key, *count);
+        }
+        Write::DenialsForgotten(key) => {
+            state.denials.remove(key);
         }
         Write::Checkpoint(checkpoint) => state.singular.checkpoint = Some(checkpoint.clone()),
         Write::Verifier(verifier) => state.singular.verifier = Some(verifier.clone()),

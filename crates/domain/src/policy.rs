@@ -3,8 +3,10 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
+    actor::Principal,
     id::{ConnectorId, McpServerId, SubjectId},
     text::{Digest, Label},
+    time::Timestamp,
 };
 
 pub mod decide;
@@ -96,6 +98,17 @@ pub enum Command {
         /// From which policy set.
         decision: Decision,
     },
+    /// Say how many identical denials a minute saw that no line of their own records.
+    CountDenials {
+        /// Who was denied.
+        principal: Principal,
+        /// What was asked for.
+        action: Action,
+        /// About what.
+        resource: Resource,
+        /// Why it was denied.
+        reason: DenialReason,
+    },
 }
 
 /// Facts.
@@ -120,5 +133,20 @@ pub enum Event {
         decision: Decision,
         /// How many further identical denials the minute before this one saw, which no line of their own records.
         coalesced: u64,
+    },
+    /// So many further denials were identical to one that has a line.
+    DenialsCounted {
+        /// Who was denied.
+        principal: Principal,
+        /// What was asked for.
+        action: Action,
+        /// About what.
+        resource: Resource,
+        /// Why it was denied.
+        reason: DenialReason,
+        /// How many.
+        count: u64,
+        /// From when on.
+        since: Timestamp,
     },
 }

@@ -138,6 +138,12 @@ pub enum Rejection {
     /// The token of an `inject_only` connector is for gateways alone.
     #[error("tokens of this connector are for gateways alone")]
     InjectOnly,
+    /// The workload vouched for as many distinct subjects within the hour as it may.
+    #[error("the cap on distinct subjects an hour is reached")]
+    SubjectCapReached,
+    /// Nobody else could decide who may: the last administrator of the security role stays.
+    #[error("this is the last administrator of the security role")]
+    LastAdministrator,
     /// The lease has ended, or what it rests on was revoked.
     #[error("the lease has ended")]
     LeaseEnded,
@@ -192,6 +198,8 @@ impl Rejection {
             Self::ResendForbidden => "RESEND_FORBIDDEN",
             Self::TokenExpired => "TOKEN_EXPIRED",
             Self::InjectOnly => "INJECT_ONLY",
+            Self::SubjectCapReached => "SUBJECT_CAP_REACHED",
+            Self::LastAdministrator => "LAST_ADMINISTRATOR",
             Self::LeaseEnded => "LEASE_ENDED",
             Self::WrongPhase => "AUTHORIZATION_NOT_OPEN",
             Self::AuthorizationExpired => "AUTHORIZATION_EXPIRED",

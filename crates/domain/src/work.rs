@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::{
-    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget, resend::may_send},
+    grant::{CLOSE_BATCH_MAX, Grant, Phase, Refresh, UpstreamTarget, resend::may_send, schedule::INTENT_TTL},
     id::GrantId,
+    policy::decide::DENIAL_WINDOW,
     revocation::Selector,
-    state::State,
+    state::{DenialCount, DenialKey, State},
     time::Timestamp,
 };
 
@@ -52,7 +53,13 @@ pub fn grant_work(grant: &Grant, now: Timestamp) -> Option<GrantWork> {
 }
 
 /// The grants whose moment has come, the longest waiting first; at most `limit`. Grants whose connector may not be called are left out.
-pub fn grants_due(state: &State, now: Timestamp, limit: usize) -> Vec<(GrantId, GrantWork)> {
+/// Those of which `skip` says that they are being worked on, or cannot be now, are left out too, so that they hold up nobody.
+pub fn grants_due(
+    state: &State,
+    now: Timestamp,
+    limit: usize,
+    skip: impl Fn(&Grant) -> bool,
+) -> Vec<(GrantId, GrantWork)> {
     let callable = |grant: &Grant| {
         let connector = state.connectors.get(&grant.key.connector);
         connector.is_some_and(|connector| connector.enabled && connector.suspended.is_none())
@@ -63,7 +70,7 @@ pub fn grants_due(state: &State, now: Timestamp, limit: usize) -> Vec<(GrantId, 
         .iter()
         .take_while(|(due, _)| *due <= now)
         .filter_map(|(_, id)| state.grants.get(id))
-        .filter(|grant| grant.revoked_by(state).is_none() && callable(grant))
+        .filter(|grant| grant.revoked_by(state).is_none() && callable(grant) && !skip(grant))
         .filter_map(|grant| grant_work(grant, now).map(|work| (grant, work)))
         .filter(|(grant, work)| !matches!(work, GrantWork::Refresh { .. }) || may_send(state, grant, now))
         .map(|(grant, work)| (grant.id, work))
@@ -91,14 +98,34 @@ pub fn closures_due(state: &State, limit: usize) -> Vec<(Selector, Vec<GrantId>)
     state.indexes.epochs_open.iter().take(limit).map(batch).collect()
 }
 
-/// Upstream revocations whose moment has come, the longest waiting first; at most `limit`.
-pub fn upstream_due(state: &State, now: Timestamp, limit: usize) -> Vec<UpstreamTarget> {
+/// Upstream revocations whose moment has come, the longest waiting first; at most `limit`. One whose grant has a refresh in flight waits for
+/// its outcome, for as long as an intent may take: what that brings is to be revoked too. Those of which `skip` says that they are being worked on are left out.
+pub fn upstream_due(
+    state: &State,
+    now: Timestamp,
+    limit: usize,
+    skip: impl Fn(&UpstreamTarget) -> bool,
+) -> Vec<UpstreamTarget> {
+    let in_flight = |target: &UpstreamTarget| match target {
+        UpstreamTarget::Grant(id) => {
+            let sending = |refresh| matches!(refresh, Refresh::Intended { at, .. } if now < at + INTENT_TTL);
+            state.grants.get(id).is_some_and(|grant| sending(grant.refresh))
+        }
+        UpstreamTarget::Authorization(_) => false,
+    };
     state
         .indexes
         .upstream_due
         .iter()
         .take_while(|(due, _)| *due <= now)
         .map(|(_, target)| *target)
+        .filter(|target| !in_flight(target) && !skip(target))
         .take(limit)
         .collect()
+}
+
+/// Denial counts whose minute has passed; at most `limit`.
+pub fn denials_to_count(state: &State, now: Timestamp, limit: usize) -> Vec<DenialKey> {
+    let passed = |count: &DenialCount| count.since + DENIAL_WINDOW <= now;
+    state.denials.iter().filter(|(_, count)| passed(count)).map(|(key, _)| *key).take(limit).collect()
 }

@@ -166,6 +166,7 @@ fn happen(state: &mut State, proposal: Proposal, blobs: &mut Blobs) -> Happened 
             | Write::Binding(..)
             | Write::EpochClosed(_)
             | Write::Denials(..)
+            | Write::DenialsForgotten(_)
             | Write::Checkpoint(_)
             | Write::Verifier(_) => {}
         }

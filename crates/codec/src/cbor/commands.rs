@@ -78,6 +78,7 @@ choice! {
     policy::Command {
         0 Set { 0 text, 1 digest },
         1 RecordDenial { 0 action, 1 resource, 2 reason, 3 decision },
+        2 CountDenials { 0 principal, 1 action, 2 resource, 3 reason },
     }
     authorization::Command {
         0 Start { 0 authorization, 1 subject, 2 connector, 3 mcp_server, 4 scopes, 5 grant },
@@ -102,7 +103,7 @@ choice! {
         7 FailUpstream { 0 target, 1 failure },
     }
     lease::Command {
-        0 Issue { 0 lease, 1 mcp_server, 2 grant, 3 generation, 4 needed, 5 basis, 6 ttl, 7 decision },
+        0 Issue { 0 lease, 1 mcp_server, 2 grant, 3 generation, 4 needed, 5 basis, 6 ttl, 7 decision, 8 vouched_max },
         1 Renew { 0 lease, 1 ttl, 2 decision },
         2 Release { 0 lease },
         3 End { 0 lease, 1 reason },

@@ -38,7 +38,7 @@ choice! {
     Isolation { 0 Shared, 1 PerMcpServer }
     Location { 0 Catalogue, 1 Issuer(issuer), 2 Endpoints(endpoints) }
     Death { 0 ProviderVerdict, 1 Expired, 2 AnswerLost }
-    Occasion { 0 Due, 1 Demand, 2 Recheck }
+    Occasion { 0 Due, 1 Demand, 2 Recheck, 3 Ordered }
     UpstreamTarget { 0 Grant(id), 1 Authorization(id) }
     JoinClaim { 0 Sub, 1 TidOid }
     Basis { 0 Vouched, 1 SubjectToken { 0 expires_at } }

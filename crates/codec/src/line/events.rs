@@ -58,6 +58,7 @@ facts! {
     policy::Event {
         Set { digest, len } = "PolicySet", Success;
         Denied { action, resource, reason, decision, coalesced } = "AccessDenied", Denied;
+        DenialsCounted { principal, action, resource, reason, count, since } = "DenialsCounted", Denied;
     }
     authorization::Event {
         Started { authorization, subject, connector, mcp_server, scopes, grant, expires_at } = "ConsentStarted", Success;

@@ -1,7 +1,7 @@
 //! The names of what events are made of, besides plain values.
 
 use leasehold_domain::{
-    actor::{Origin, Role},
+    actor::{Origin, Principal, Role},
     audit::View,
     authorization::TokenFacts,
     command::RequestKey,
@@ -29,7 +29,7 @@ words! {
     Exposure { HandOut = "hand_out", InjectOnly = "inject_only" }
     Isolation { Shared = "shared", PerMcpServer = "per_mcp_server" }
     Death { ProviderVerdict = "provider_verdict", Expired = "expired", AnswerLost = "answer_lost" }
-    Occasion { Due = "due", Demand = "demand", Recheck = "recheck" }
+    Occasion { Due = "due", Demand = "demand", Recheck = "recheck", Ordered = "ordered" }
     JoinClaim { Sub = "sub", TidOid = "tid_oid" }
     EndReason { PolicyChanged = "policy_changed" }
     KeyPurpose {
@@ -56,6 +56,13 @@ words! {
 }
 
 tagged! {
+    Principal {
+        Cluster = "cluster",
+        Bootstrap(credential) = "bootstrap",
+        Administrator(id) = "administrator",
+        Workload(id) = "workload",
+        Person(id) = "person",
+    }
     Location { Catalogue = "catalogue", Issuer(issuer) = "issuer", Endpoints(endpoints) = "endpoints" }
     UpstreamTarget { Grant(id) = "grant", Authorization(id) = "authorization" }
     Basis { Vouched = "vouched", SubjectToken { expires_at } = "subject_token" }

@@ -46,6 +46,12 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
             if !known.enabled {
                 return Err(Rejection::Unchanged(Kind::Administrator));
             }
+            let secures = |other: &Administrator| other.enabled && other.roles.contains(&Role::Security);
+            if secures(known)
+                && !state.administrators.iter().any(|(id, other)| *id != administrator && secures(other))
+            {
+                return Err(Rejection::LastAdministrator);
+            }
             Ok(Decided::event(AnyEvent::Administrator(Event::Disabled { administrator })))
         }
     }

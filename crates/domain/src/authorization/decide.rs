@@ -107,7 +107,7 @@ fn start(state: &State, context: Context, start: Start) -> Result<Decided, Rejec
     connector::decide::usable(state, connector)?;
     let server = mcp_server::decide::usable(state, mcp_server)?;
     let needed = server.needs.get(&connector).cloned().unwrap_or_default();
-    if !needed.covers(&scopes) {
+    if scopes.is_empty() || !needed.covers(&scopes) {
         return Err(Rejection::ScopesNotRegistered(scopes.missing_from(&needed)));
     }
     if state.authorizations.contains(&authorization) {
@@ -115,7 +115,8 @@ fn start(state: &State, context: Context, start: Start) -> Result<Decided, Rejec
     }
     if let Some(id) = grant {
         let known = state.grants.get(&id).ok_or(Rejection::Unknown(Kind::Grant))?;
-        if known.key.subject != subject || known.key.connector != connector {
+        let elsewhere = known.key.isolation.is_some_and(|own| own != mcp_server);
+        if known.key.subject != subject || known.key.connector != connector || elsewhere {
             return Err(Rejection::Unknown(Kind::Grant));
         }
     }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    CLOSE_BATCH_MAX, Command, DEATHS_SPREAD, DEATHS_TO_BELIEVE, Death, Event, Grant, Phase, Refresh,
-    UpstreamTarget, UpstreamTask,
+    CLOSE_BATCH_MAX, Command, DEATHS_SPREAD, DEATHS_TO_BELIEVE, Death, Event, Grant, Occasion, Phase,
+    Refresh, UpstreamTarget, UpstreamTask,
     resend::{class, may_send},
     schedule,
 };
@@ -33,7 +33,7 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
     }
     match command {
         Command::IntendRefresh { grant, generation, node, occasion } => {
-            let known = refreshable(state, context, grant, generation)?;
+            let known = refreshable(state, context, grant, generation, occasion)?;
             let attempt = known.attempts + 1;
             let event = Event::RefreshIntended { grant, generation, attempt, node, occasion };
             Ok(Decided { answer: Answer::Attempt(attempt), ..decided(event) })
@@ -98,6 +98,7 @@ fn refreshable(
     context: Context,
     grant: GrantId,
     generation: u64,
+    occasion: Occasion,
 ) -> Result<&Grant, Rejection> {
     let known = usable(state, grant)?;
     let connector = connector::decide::usable(state, known.key.connector)?;
@@ -115,7 +116,11 @@ fn refreshable(
     {
         return Err(Rejection::TooEarly(trouble.retry_at));
     }
+    let rested_at = known.refreshed_at + schedule::rest(known);
+    // No caller may make the provider work for every call of its own.
+    let must_rest = context.at < rested_at && matches!(occasion, Occasion::Demand | Occasion::Recheck);
     match known.refresh {
+        Refresh::Idle if must_rest => Err(Rejection::TooEarly(rested_at)),
         Refresh::Idle => Ok(known),
         Refresh::Intended { .. } => Err(Rejection::RefreshInFlight),
         Refresh::Unknown { .. } if may_send(state, known, context.at) => Ok(known),

@@ -3,6 +3,7 @@
 use super::{
     Event, Grant, Key, Phase, Refresh, Trouble, UpstreamTarget, UpstreamTask,
     resend::{class, second_look_at},
+    schedule,
 };
 use crate::{
     authorization::{self, End, TokenFacts},
@@ -10,7 +11,7 @@ use crate::{
     machine::Context,
     provider::{ProviderFailure, RefreshClass},
     state::State,
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 
 /// Folds.
@@ -163,7 +164,15 @@ fn lose(state: &mut State, context: Context, grant: GrantId, attempt: u64) {
     } else {
         second_look_at(known, context.at)
     };
-    change(state, context, grant, |row| row.refresh = Refresh::Unknown { attempt, since, resend_at });
+    change(state, context, grant, |row| {
+        let failures = row.trouble.map_or(0, |trouble| trouble.failures).saturating_add(1);
+        // A grace is short, and allows one resend: no pause may eat it.
+        let resend_in_grace = matches!(class, RefreshClass::Grace(_)) && resend_at <= context.at;
+        let pause = if resend_in_grace { Span::ZERO } else { schedule::refresh_pause(failures, None) };
+        let retry_at = context.at + pause;
+        row.trouble = Some(troubled(row.trouble, ProviderFailure::Ambiguous, context.at, retry_at));
+        row.refresh = Refresh::Unknown { attempt, since, resend_at };
+    });
 }
 
 fn change(state: &mut State, context: Context, grant: GrantId, change: impl FnOnce(&mut Grant)) {

@@ -11,6 +11,10 @@ pub const INTENT_TTL: Span = Span::from_secs(60);
 const BACKOFF_FIRST: Span = Span::from_secs(5);
 /// The longest pause after a failed refresh.
 pub const BACKOFF_MAX: Span = Span::from_mins(15);
+/// The longest pause that a provider may ask for.
+const ASKED_MAX: Span = Span::from_mins(60);
+/// The longest time that a token is left alone after a refresh.
+const REST_MAX: Span = Span::from_secs(60);
 /// The first pause after a failed upstream revocation; it doubles with each further one.
 const UPSTREAM_BACKOFF_FIRST: Span = Span::from_secs(10);
 /// After how many failures an upstream revocation is tried once a day.
@@ -46,9 +50,16 @@ fn refresh_at(grant: &Grant, end: Timestamp) -> Timestamp {
     end.minus(Span::from_millis(margin)) + Span::from_millis(spread)
 }
 
-/// The pause after this many failures in a row, at least what the provider asked for.
+/// The pause after this many failures in a row, at least what the provider asked for, within an hour.
 pub fn refresh_pause(failures: u32, asked: Option<Span>) -> Span {
-    doubled(BACKOFF_FIRST, failures.saturating_sub(1)).min(BACKOFF_MAX).max(asked.unwrap_or(Span::ZERO))
+    let asked = asked.unwrap_or(Span::ZERO).min(ASKED_MAX);
+    doubled(BACKOFF_FIRST, failures.saturating_sub(1)).min(BACKOFF_MAX).max(asked)
+}
+
+/// How long a token is left alone after a refresh, where it is not the schedule that asks for another: half its life, and at most a minute.
+pub fn rest(grant: &Grant) -> Span {
+    let life = grant.tokens.access_expires_at.map_or(REST_MAX, |end| grant.refreshed_at.until(end).half());
+    life.min(REST_MAX)
 }
 
 /// The pause after this many failed upstream revocations.

@@ -25,8 +25,19 @@ use crate::{
 /// The [`Rejection`] that says why nothing may happen.
 pub fn decide(state: &State, context: Context, command: Command) -> Result<Decided, Rejection> {
     match command {
-        Command::Issue { lease, mcp_server, grant, generation, needed, basis, ttl, decision } => {
-            let issue = Issue { lease, mcp_server, grant, generation, needed, basis, ttl, decision };
+        Command::Issue {
+            lease,
+            mcp_server,
+            grant,
+            generation,
+            needed,
+            basis,
+            ttl,
+            vouched_max,
+            decision,
+        } => {
+            let issue =
+                Issue { lease, mcp_server, grant, generation, needed, basis, ttl, vouched_max, decision };
             self::issue(state, context, issue)
         }
         Command::Renew { lease, ttl, decision } => renew(state, context, lease, ttl, decision),
@@ -76,11 +87,12 @@ struct Issue {
     needed: ScopeSet,
     basis: Basis,
     ttl: Span,
+    vouched_max: u64,
     decision: Decision,
 }
 
 fn issue(state: &State, context: Context, issue: Issue) -> Result<Decided, Rejection> {
-    let Issue { lease, mcp_server, grant, generation, needed, basis, ttl, decision } = issue;
+    let Issue { lease, mcp_server, grant, generation, needed, basis, ttl, vouched_max, decision } = issue;
     let workload = workload::decide::enabled(state, context.actor.principal.workload()?)?;
     match workload.kind {
         workload::Kind::McpServer(own) if own != mcp_server => return Err(Rejection::WrongPrincipal),
@@ -110,6 +122,10 @@ fn issue(state: &State, context: Context, issue: Issue) -> Result<Decided, Rejec
         && same.live(state, context.at).is_ok()
     {
         return Ok(Decided::already(Answer::Lease(same.id)));
+    }
+    let others = state.recent.vouched_besides(&workload.id, known.key.subject, context.at);
+    if basis == Basis::Vouched && others as u64 >= vouched_max {
+        return Err(Rejection::SubjectCapReached);
     }
     // By time and not by memory: a node that restarted knows ended leases that others have let go.
     if state.recent.lease(&lease).is_some_and(|known| known.expires_at + RETENTION >= context.at) {

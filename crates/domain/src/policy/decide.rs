@@ -2,9 +2,10 @@
 
 use super::{Command, Event, TEXT_LEN_MAX};
 use crate::{
+    actor::Principal,
     event::Event as AnyEvent,
     machine::{Context, Decided, Write},
-    rejection::Rejection,
+    rejection::{Kind, Rejection},
     state::{BlobKey, DenialCount, DenialKey, State},
     text::Sealed,
     time::Span,
@@ -43,13 +44,28 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
             Ok(Decided::event(event)
                 .with(Write::Denials(key, DenialCount { since: context.at, coalesced: 0 })))
         }
+        Command::CountDenials { principal, action, resource, reason } => {
+            if context.actor.principal != Principal::Cluster {
+                return Err(Rejection::WrongPrincipal);
+            }
+            let key = DenialKey { principal, action, resource, reason };
+            let known = state.denials.get(&key).filter(|count| count.since + DENIAL_WINDOW <= context.at);
+            let DenialCount { since, coalesced } = *known.ok_or(Rejection::Unchanged(Kind::Workload))?;
+            let gone = Write::DenialsForgotten(key);
+            if coalesced == 0 {
+                return Ok(Decided::default().with(gone));
+            }
+            let event =
+                Event::DenialsCounted { principal, action, resource, reason, count: coalesced, since };
+            Ok(Decided::event(AnyEvent::Policy(event)).with(gone))
+        }
     }
 }
 
-/// Folds.
+/// Folds. The count of identical denials begins again, or leaves, beside the events.
 pub fn evolve(state: &mut State, context: Context, event: &Event) {
     match event {
         Event::Set { .. } => state.singular.policy_version = context.seq,
-        Event::Denied { .. } => {}
+        Event::Denied { .. } | Event::DenialsCounted { .. } => {}
     }
 }

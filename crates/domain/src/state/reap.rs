@@ -1,4 +1,4 @@
-//! What a tick forgets, in bounded steps: consents whose time passed, and denial counts that nobody asks for any more.
+//! What a tick forgets, in bounded steps: consents whose time passed.
 
 use alloc::vec::Vec;
 
@@ -8,15 +8,12 @@ use crate::{
     grant::{UpstreamTarget, UpstreamTask},
     id::AuthorizationId,
     machine::Write,
-    policy::decide::DENIAL_WINDOW,
-    state::{BlobKey, DenialKey},
+    state::BlobKey,
     time::{Span, Timestamp},
 };
 
 /// The most rows that one tick looks at, of each kind.
 const REAP_MAX: usize = 128;
-/// How long a denial count with nothing left to say is kept.
-const DENIAL_TTL: Span = Span::from_mins(60);
 /// How long an authorization that has ended is kept.
 const ENDED_TTL: Span = Span::from_mins(60);
 
@@ -35,16 +32,6 @@ impl State {
             .collect();
         for id in late {
             self.reap_authorization(id, now, &mut forgotten);
-        }
-        let quiet: Vec<DenialKey> = self
-            .denials
-            .iter()
-            .filter(|(_, count)| count.coalesced == 0 && count.since + DENIAL_WINDOW + DENIAL_TTL < now)
-            .map(|(key, _)| *key)
-            .take(REAP_MAX)
-            .collect();
-        for key in quiet {
-            self.denials.remove(&key);
         }
         forgotten
     }

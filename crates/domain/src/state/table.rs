@@ -1,6 +1,7 @@
 //! A table: rows in memory that remember which of them changed since the ledger last wrote them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::ops::Bound;
 
 /// Rows by key, in key order.
 pub struct Table<K, V> {
@@ -28,6 +29,12 @@ impl<K: Ord + Clone, V> Table<K, V> {
     /// All rows, in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.rows.iter()
+    }
+
+    /// The rows after this key, in key order; all of them where there is none.
+    pub fn iter_after(&self, after: Option<&K>) -> impl Iterator<Item = (&K, &V)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range((from, Bound::Unbounded))
     }
 
     /// How many rows there are.

@@ -10,9 +10,7 @@ use leasehold_domain::{
 };
 
 use crate::{
-    fixture::{
-        ADMINISTRATOR, ADMINISTRATOR_CREDENTIAL, BOOTSTRAP, START, bootstrap, digest, mins, name, secs,
-    },
+    fixture::{ADMINISTRATOR, ADMINISTRATOR_CREDENTIAL, BOOTSTRAP, START, bootstrap, digest, mins, name},
     harness::{Case, Step, given},
     worlds::founded,
 };
@@ -36,13 +34,25 @@ fn redeem() -> Step {
 }
 
 fn register(administrator: AdministratorId, text: &str, credential: CredentialId) -> Command {
-    Command::Register {
-        administrator,
-        name: name(text),
-        roles: [Role::Auditor].into(),
-        credential,
-        secret: digest(3),
-    }
+    register_as([Role::Auditor], administrator, text, credential)
+}
+
+fn register_as<const N: usize>(
+    roles: [Role; N],
+    administrator: AdministratorId,
+    text: &str,
+    credential: CredentialId,
+) -> Command {
+    Command::Register { administrator, name: name(text), roles: roles.into(), credential, secret: digest(3) }
+}
+
+/// The first administrator, and a second one with these roles.
+fn two<const N: usize>(roles: [Role; N]) -> Case {
+    offered().and([redeem(), register_as(roles, SECOND, "second", SECOND_CREDENTIAL).into()])
+}
+
+const fn disable(administrator: AdministratorId) -> Command {
+    Command::Disable { administrator }
 }
 
 fn offered() -> Case {
@@ -97,8 +107,8 @@ fn bootstrap_is_over_once_an_administrator_exists() {
 }
 
 #[test]
-fn bootstrap_stays_over_when_every_administrator_is_disabled() {
-    let case = offered().and([redeem()]).and([Command::Disable { administrator: ADMINISTRATOR }]);
+fn bootstrap_stays_over_when_the_first_administrator_is_disabled() {
+    let case = two([Role::Security]).and([disable(ADMINISTRATOR)]);
     case.when(offer(BOOTSTRAP)).rejected(Rejection::BootstrapClosed);
 }
 
@@ -163,13 +173,33 @@ fn there_is_a_bound_on_administrators() {
 
 #[test]
 fn a_disabled_administrator_loses_its_credential() {
-    let disable = Command::Disable { administrator: ADMINISTRATOR };
-    let case = offered()
-        .and([redeem().after(secs(1))])
-        .when(disable.clone())
+    let case = two([Role::Security])
+        .when(disable(ADMINISTRATOR))
         .then([Event::Disabled { administrator: ADMINISTRATOR }]);
-    assert!(case.state.credentials.is_empty());
-    case.when(disable).rejected(Rejection::Unchanged(Kind::Administrator));
+    let left: Vec<CredentialId> = case.state.credentials.iter().map(|(id, _)| *id).collect();
+    assert_eq!(left, [SECOND_CREDENTIAL]);
+    case.when(disable(ADMINISTRATOR)).rejected(Rejection::Unchanged(Kind::Administrator));
+}
+
+#[test]
+fn the_last_administrator_of_the_security_role_cannot_be_disabled() {
+    let case = offered().and([redeem()]);
+    case.when(disable(ADMINISTRATOR)).rejected(Rejection::LastAdministrator);
+    let case = two([Role::Operator, Role::Auditor]);
+    case.when(disable(ADMINISTRATOR)).rejected(Rejection::LastAdministrator);
+}
+
+#[test]
+fn a_disabled_administrator_of_the_security_role_does_not_count_as_another() {
+    let case = two([Role::Security]).and([disable(SECOND)]);
+    case.when(disable(ADMINISTRATOR)).rejected(Rejection::LastAdministrator);
+    let case = two([Role::Security]).and([disable(ADMINISTRATOR)]);
+    case.when(disable(SECOND)).rejected(Rejection::LastAdministrator);
+}
+
+#[test]
+fn an_administrator_of_other_roles_is_disabled_beside_one_who_has_the_security_role() {
+    two([Role::Auditor]).when(disable(SECOND)).then([Event::Disabled { administrator: SECOND }]);
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod death;
 mod lost_answer;
 mod overtaken;
 mod refresh;
+mod rest;
 mod upstream;

@@ -114,7 +114,10 @@ fn usual_actor(state: &State, command: &Command) -> Actor {
             | authorization::Command::CompleteExchange { .. }
             | authorization::Command::DiscardExchange { .. } => cluster(),
         },
-        Command::Lease(lease::Command::End { .. }) | Command::Grant(_) | Command::Tick => cluster(),
+        Command::Lease(lease::Command::End { .. })
+        | Command::Policy(policy::Command::CountDenials { .. })
+        | Command::Grant(_)
+        | Command::Tick => cluster(),
         Command::Lease(_) => gateway(),
         Command::Organisation(_)
         | Command::Administrator(_)
@@ -257,6 +260,7 @@ impl Outcome {
             | Write::Binding(..)
             | Write::EpochClosed(_)
             | Write::Denials(..)
+            | Write::DenialsForgotten(_)
             | Write::Checkpoint(_)
             | Write::Verifier(_) => None,
         })

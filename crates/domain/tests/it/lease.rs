@@ -5,3 +5,4 @@ mod hold;
 mod issue;
 mod many;
 mod repeat;
+mod vouched;

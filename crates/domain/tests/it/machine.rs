@@ -108,7 +108,7 @@ fn a_proposal_that_rests_on_a_stale_fact_is_to_be_decided_again() {
                 grant: GRANT,
                 generation: 1,
                 node: 1,
-                occasion: grant::Occasion::Demand,
+                occasion: grant::Occasion::Ordered,
             }
             .into(),
         ),

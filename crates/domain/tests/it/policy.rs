@@ -1,13 +1,17 @@
 //! The policy set, and denials that are counted.
 
 use leasehold_domain::{
+    machine::Write,
     policy::{Action, Command, Decision, DenialReason, Event, Resource, TEXT_LEN_MAX},
-    rejection::Rejection,
-    state::BlobKey,
+    rejection::{Kind, Rejection},
+    state::{BlobKey, DenialKey},
+    work::denials_to_count,
 };
 
 use crate::{
-    fixture::{ALICE, decision, digest, files_workload, gateway, label, mins, secs},
+    fixture::{
+        ALICE, START, administrator, decision, digest, files_workload, gateway, label, mins, person, secs,
+    },
     harness::{Case, Step, given},
     worlds::{Setting, catalogue, tick},
 };
@@ -24,6 +28,16 @@ fn denied(reason: DenialReason) -> Step {
     let resource = Resource { subject: Some(ALICE), ..Resource::default() };
     let command = Command::RecordDenial { action: Action::Lease, resource, reason, decision: decision() };
     Step::from(command).by(gateway())
+}
+
+fn key(reason: DenialReason) -> DenialKey {
+    let resource = Resource { subject: Some(ALICE), ..Resource::default() };
+    DenialKey { principal: gateway().principal, action: Action::Lease, resource, reason }
+}
+
+fn count(reason: DenialReason) -> Step {
+    let DenialKey { principal, action, resource, reason } = key(reason);
+    Command::CountDenials { principal, action, resource, reason }.into()
 }
 
 fn denial(reason: DenialReason, coalesced: u64) -> Event {
@@ -94,12 +108,62 @@ fn a_denial_names_no_more_policies_than_fit_a_line() {
 }
 
 #[test]
-fn a_denial_count_with_nothing_left_to_say_is_forgotten_after_an_hour() {
+fn counted_denials_reach_the_ledger_once_their_minute_has_passed_and_leave_no_row() {
     let reason = DenialReason::Policy;
-    let case = catalogued().and([denied(reason)]).and([tick().after(mins(61))]);
-    assert_eq!(case.state.denials.len(), 1);
-    let case = case.and([tick().after(secs(1))]);
+    let case = catalogued().and([denied(reason), denied(reason).after(secs(1)), denied(reason)]);
+    let case = case.after(secs(58));
+    assert_eq!(denials_to_count(&case.state, case.now, 9), []);
+    let case = case.when(count(reason)).rejected(Rejection::Unchanged(Kind::Workload)).after(secs(1));
+    assert_eq!(denials_to_count(&case.state, case.now, 9), [key(reason)]);
+    let DenialKey { principal, action, resource, reason } = key(reason);
+    let outcome = case.when(count(reason));
+    assert!(outcome.writes == [Write::DenialsForgotten(key(reason))]);
+    let counted = Event::DenialsCounted { principal, action, resource, reason, count: 2, since: START };
+    let case = outcome.then([counted]);
     assert!(case.state.denials.is_empty());
+    assert_eq!(denials_to_count(&case.state, case.now, 9), []);
+    let case = case.when(count(reason)).rejected(Rejection::Unchanged(Kind::Workload));
+    case.when(denied(reason)).then([denial(reason, 0)]);
+}
+
+#[test]
+fn a_denial_that_nothing_repeated_leaves_without_an_event() {
+    let reason = DenialReason::Policy;
+    let nothing: [Event; 0] = [];
+    let case = catalogued().and([denied(reason)]).after(mins(1));
+    let outcome = case.when(count(reason));
+    assert!(outcome.writes == [Write::DenialsForgotten(key(reason))]);
+    assert!(outcome.then(nothing).state.denials.is_empty());
+}
+
+#[test]
+fn a_denial_count_that_began_again_waits_for_its_own_minute() {
+    let reason = DenialReason::Policy;
+    let case = catalogued().and([denied(reason), denied(reason).after(mins(1)), denied(reason)]);
+    let since = case.now;
+    let case = case.when(count(reason)).rejected(Rejection::Unchanged(Kind::Workload));
+    let DenialKey { principal, action, resource, reason } = key(reason);
+    let counted = Event::DenialsCounted { principal, action, resource, reason, count: 1, since };
+    case.after(mins(1)).when(count(reason)).then([counted]);
+}
+
+#[test]
+fn denials_are_counted_by_the_cluster_alone() {
+    let reason = DenialReason::Policy;
+    let case = catalogued().and([denied(reason), denied(reason)]).after(mins(1));
+    [administrator(), gateway(), person(ALICE)].into_iter().fold(case, |case, stranger| {
+        case.when(count(reason).by(stranger)).rejected(Rejection::WrongPrincipal)
+    });
+}
+
+#[test]
+fn denial_counts_are_told_each_by_itself_within_a_limit() {
+    let (one, other) = (DenialReason::Policy, DenialReason::SubjectCap);
+    let case = catalogued().and([denied(one), denied(other)]).after(mins(1));
+    assert_eq!(denials_to_count(&case.state, case.now, 9).len(), 2);
+    assert_eq!(denials_to_count(&case.state, case.now, 1).len(), 1);
+    let case = case.and([count(one)]);
+    assert_eq!(denials_to_count(&case.state, case.now, 9), [key(other)]);
 }
 
 #[test]

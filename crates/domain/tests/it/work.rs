@@ -29,7 +29,7 @@ fn with(facts: TokenFacts) -> Case {
 }
 
 fn due(case: &Case, moment: Timestamp) -> Vec<GrantWork> {
-    grants_due(&case.state, moment, 9).into_iter().map(|(_, work)| work).collect()
+    grants_due(&case.state, moment, 9, |_| false).into_iter().map(|(_, work)| work).collect()
 }
 
 #[test]
@@ -100,7 +100,9 @@ fn a_lost_answer_is_looked_after_as_its_provider_allows() {
         given(consented(&Setting { class, ..Setting::default() }))
             .and([Attempt::default().intend(), Attempt::default().lose().after(secs(10))])
     };
-    assert_eq!(due(&lost(RefreshClass::Stable), START + secs(10)), [REFRESH]);
+    let stable = lost(RefreshClass::Stable);
+    assert_eq!(due(&stable, START + secs(14)), []);
+    assert_eq!(due(&stable, START + secs(15)), [REFRESH]);
     let end = START + TOKEN_LIFE;
     let strict = lost(RefreshClass::Strict);
     assert_eq!(due(&strict, end.minus(secs(1))), []);
@@ -126,16 +128,32 @@ fn nothing_is_due_for_what_has_ended_or_whose_provider_is_not_called() {
     assert_eq!(due(&granted().and([connector::Command::Disable { connector: DRIVE }]), end), []);
 }
 
-#[test]
-fn the_longest_waiting_grant_comes_first_and_a_limit_is_kept() {
+/// Alice's grant, and one for another account whose token ends first.
+fn two() -> Case {
     let second = Start { authorization: CONSENT_2, ..Start::default() };
     let facts = tokens(2, Some(START + mins(60)));
-    let case = granted().and(consent(second, OTHER_ACCOUNT, GRANT_2, 1, facts));
+    granted().and(consent(second, OTHER_ACCOUNT, GRANT_2, 1, facts))
+}
+
+#[test]
+fn the_longest_waiting_grant_comes_first_and_a_limit_is_kept() {
+    let case = two();
     let ids = |limit| -> Vec<_> {
-        grants_due(&case.state, START + TOKEN_LIFE, limit).into_iter().map(|(id, _)| id).collect()
+        grants_due(&case.state, START + TOKEN_LIFE, limit, |_| false).into_iter().map(|(id, _)| id).collect()
     };
     assert_eq!(ids(9), [GRANT_2, GRANT]);
     assert_eq!(ids(1), [GRANT_2]);
+}
+
+#[test]
+fn a_grant_that_is_being_worked_on_holds_up_no_other() {
+    let case = two();
+    let one = |skipped| {
+        let due = grants_due(&case.state, START + TOKEN_LIFE, 1, |grant| grant.id == skipped);
+        due.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(one(GRANT_2), [GRANT]);
+    assert_eq!(one(GRANT), [GRANT_2]);
 }
 
 #[test]

@@ -297,6 +297,7 @@ pub(crate) struct Issue {
     pub(crate) needed: ScopeSet,
     pub(crate) basis: Basis,
     pub(crate) ttl: Span,
+    pub(crate) vouched_max: u64,
 }
 
 impl Default for Issue {
@@ -309,13 +310,14 @@ impl Default for Issue {
             needed: scopes("files.read"),
             basis: Basis::Vouched,
             ttl: lease::TTL_DEFAULT,
+            vouched_max: u64::MAX,
         }
     }
 }
 
 impl From<Issue> for Step {
     fn from(issue: Issue) -> Self {
-        let Issue { lease, mcp_server, grant, generation, needed, basis, ttl } = issue;
+        let Issue { lease, mcp_server, grant, generation, needed, basis, ttl, vouched_max } = issue;
         lease::Command::Issue {
             lease,
             mcp_server,
@@ -324,6 +326,7 @@ impl From<Issue> for Step {
             needed,
             basis,
             ttl,
+            vouched_max,
             decision: decision(),
         }
         .into()
@@ -357,8 +360,11 @@ impl Attempt {
     }
 
     pub(crate) fn intend(self) -> Step {
+        self.intend_for(grant::Occasion::Due)
+    }
+
+    pub(crate) fn intend_for(self, occasion: grant::Occasion) -> Step {
         let Self { grant, generation, .. } = self;
-        let occasion = grant::Occasion::Due;
         grant::Command::IntendRefresh { grant, generation, node: NODE, occasion }.into()
     }
 

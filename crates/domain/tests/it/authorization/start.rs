@@ -2,7 +2,7 @@
 
 use leasehold_domain::{
     authorization::{Event, OPEN_TTL},
-    connector,
+    connector::{self, Isolation},
     machine::Answer,
     mcp_server,
     rejection::{Kind, Rejection},
@@ -12,10 +12,10 @@ use leasehold_domain::{
 use crate::{
     fixture::{
         ALICE, BOB, CONSENT, CONSENT_2, DRIVE, FILES, GRANT, MAIL, NO_SERVER, NOBODY, NOWHERE, START, mins,
-        scopes, secs,
+        name, scopes, secs,
     },
     harness::{Case, given},
-    worlds::{Setting, Start, catalogue, consented, exchanging, set_need},
+    worlds::{Setting, Start, catalogue, consented, exchanging, registration, set_need},
 };
 
 fn catalogued() -> Case {
@@ -133,6 +133,37 @@ fn nothing_is_started_for_what_is_disabled() {
 fn scopes_that_the_mcp_server_is_not_registered_as_needing_are_refused_by_name() {
     let start = Start { scopes: scopes("files.read files.admin"), ..Start::default() };
     catalogued().when(start).rejected(Rejection::ScopesNotRegistered(scopes("files.admin")));
+}
+
+#[test]
+fn a_consent_to_nothing_is_not_started() {
+    let nothing = Rejection::ScopesNotRegistered(scopes(""));
+    catalogued().when(Start { scopes: scopes(""), ..Start::default() }).rejected(nothing.clone());
+    started().when(Start { scopes: scopes(""), ..again() }).rejected(nothing);
+}
+
+#[test]
+fn nothing_is_asked_of_a_connector_that_the_mcp_server_does_not_need() {
+    let setting = Setting::default();
+    let elsewhere = connector::Registration { name: name("elsewhere"), ..registration(&setting) };
+    let register = connector::Command::Register { connector: NOWHERE, registration: elsewhere };
+    let case = catalogued().and([register]);
+    [scopes(""), scopes("files.read")].into_iter().fold(case, |case, scopes| {
+        let start = Start { connector: NOWHERE, scopes: scopes.clone(), ..Start::default() };
+        case.when(start).rejected(Rejection::ScopesNotRegistered(scopes))
+    });
+}
+
+#[test]
+fn the_grant_of_one_isolated_mcp_server_is_renewed_for_it_alone() {
+    let setting = Setting { isolation: Isolation::PerMcpServer, ..Setting::default() };
+    let renew = Start { grant: Some(GRANT), ..again() };
+    let for_mail = Start { mcp_server: MAIL, ..renew.clone() };
+    let case = given(consented(&setting)).when(for_mail.clone()).rejected(Rejection::Unknown(Kind::Grant));
+    let expected = renew.clone().event(START + OPEN_TTL);
+    case.when(renew).then([expected]);
+    let expected = for_mail.clone().event(START + OPEN_TTL);
+    given(consented(&Setting::default())).when(for_mail).then([expected]);
 }
 
 #[test]

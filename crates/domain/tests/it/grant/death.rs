@@ -75,7 +75,7 @@ fn a_success_in_between_takes_the_words_back() {
 #[test]
 fn a_verdict_after_a_lost_answer_of_a_harmless_provider_is_its_verdict() {
     let case = granted(RefreshClass::Stable).and([Attempt::number(1).intend(), Attempt::number(1).lose()]);
-    let case = hears(hears(case, 2, Span::ZERO), 3, mins(5));
+    let case = hears(hears(case, 2, secs(5)), 3, mins(5));
     let case = hears(case, 4, mins(5));
     assert_eq!(phase(&case), Some(Phase::NeedsConsent(Death::ProviderVerdict)));
 }

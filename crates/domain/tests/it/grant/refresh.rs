@@ -10,6 +10,7 @@ use leasehold_domain::{
     rejection::{Kind, Rejection},
     revocation::Selector,
     state::BlobKey,
+    time::{Span, Timestamp},
 };
 
 use crate::{
@@ -36,7 +37,7 @@ fn next() -> TokenFacts {
     tokens(2, Some(START + mins(180)))
 }
 
-fn failed(failure: ProviderFailure, attempt: u64, retry_at: leasehold_domain::time::Timestamp) -> Event {
+fn failed(failure: ProviderFailure, attempt: u64, retry_at: Timestamp) -> Event {
     Event::RefreshFailed { grant: GRANT, generation: 1, attempt, failure, retry_at }
 }
 
@@ -231,6 +232,14 @@ fn a_provider_that_names_a_pause_is_given_it() {
     in_flight().when(first().fail(failure)).then([failed(failure, 1, START + mins(30))]);
     let brief = ProviderFailure::Throttled(Some(secs(1)));
     in_flight().when(first().fail(brief)).then([failed(brief, 1, START + secs(5))]);
+}
+
+#[test]
+fn a_provider_that_names_a_pause_is_given_an_hour_at_most() {
+    for asked in [mins(60), mins(61), Span::from_millis(u64::MAX)] {
+        let failure = ProviderFailure::Throttled(Some(asked));
+        in_flight().when(first().fail(failure)).then([failed(failure, 1, START + mins(60))]);
+    }
 }
 
 #[test]

@@ -6,13 +6,16 @@ use leasehold_domain::{
     rejection::{Kind, Rejection},
     revocation::Selector,
     state::BlobKey,
+    time::Timestamp,
     work,
 };
 
 use crate::{
-    fixture::{ACCOUNT, ALICE, CONSENT, GRANT, START, mins, secs, tokens},
+    fixture::{ACCOUNT, ALICE, CONSENT, CONSENT_2, GRANT, GRANT_2, OTHER_ACCOUNT, START, mins, secs, tokens},
     harness::{Case, given},
-    worlds::{Attempt, Setting, Start, catalogue, close, complete_exchange, consented, exchanging, revoke},
+    worlds::{
+        Attempt, Setting, Start, catalogue, close, complete_exchange, consent, consented, exchanging, revoke,
+    },
 };
 
 const TARGET: UpstreamTarget = UpstreamTarget::Grant(GRANT);
@@ -22,6 +25,10 @@ fn ended() -> Case {
     given(consented(&Setting::default())).and([revoke(selector), close(selector, [GRANT])])
 }
 
+fn due(case: &Case, moment: Timestamp) -> Vec<UpstreamTarget> {
+    work::upstream_due(&case.state, moment, 9, |_| false)
+}
+
 fn fail(failure: Option<ProviderFailure>) -> Command {
     Command::FailUpstream { target: TARGET, failure }
 }
@@ -29,11 +36,11 @@ fn fail(failure: Option<ProviderFailure>) -> Command {
 #[test]
 fn ended_tokens_are_due_at_once_and_forgotten_when_the_provider_revoked_them() {
     let case = ended();
-    assert_eq!(work::upstream_due(&case.state, START, 9), [TARGET]);
+    assert_eq!(due(&case, START), [TARGET]);
     let outcome = case.when(Command::ConfirmUpstream { target: TARGET });
     assert_eq!(outcome.blob(BlobKey::Tokens(GRANT, 1)), Some(None));
     let case = outcome.then([Event::UpstreamRevoked { target: TARGET }]);
-    assert!(work::upstream_due(&case.state, START, 9).is_empty());
+    assert!(due(&case, START).is_empty());
     case.when(Command::ConfirmUpstream { target: TARGET }).rejected(Rejection::Unknown(Kind::UpstreamTask));
 }
 
@@ -62,8 +69,8 @@ fn a_provider_that_did_not_revoke_is_asked_again_later_and_at_last_once_a_day() 
             failures,
             retry_at,
         }]);
-        assert!(work::upstream_due(&case.state, retry_at.minus(secs(1)), 9).is_empty());
-        assert_eq!(work::upstream_due(&case.state, retry_at, 9), [TARGET]);
+        assert!(due(&case, retry_at.minus(secs(1))).is_empty());
+        assert_eq!(due(&case, retry_at), [TARGET]);
         case = case.after(pause);
     }
 }
@@ -88,4 +95,46 @@ fn discarded_tokens_of_a_consent_are_forgotten_with_their_account() {
     assert_eq!(outcome.blob(BlobKey::PendingTokens(CONSENT)), Some(None));
     assert_eq!(outcome.blob(BlobKey::PendingAccount(CONSENT)), Some(None));
     outcome.then([Event::UpstreamRevoked { target }]);
+}
+
+#[test]
+fn an_upstream_revocation_waits_for_a_refresh_in_flight() {
+    let selector = Selector::Grant(GRANT);
+    let attempt = Attempt::default();
+    let outcomes = [
+        attempt.commit("files.read", tokens(2, None)),
+        attempt.fail(ProviderFailure::Transient),
+        attempt.fail(ProviderFailure::GrantDead),
+        attempt.lose(),
+    ];
+    for outcome in outcomes {
+        let case = given(consented(&Setting::default()));
+        let case = case.and([attempt.intend(), revoke(selector), close(selector, [GRANT])]);
+        assert!(case.state.upstream_tasks.contains(&TARGET));
+        assert_eq!(due(&case, START), [], "tokens that are on their way would be left at the provider");
+        let case = case.and([outcome]);
+        assert_eq!(due(&case, START), [TARGET]);
+    }
+}
+
+#[test]
+fn tokens_of_a_consent_wait_for_no_refresh() {
+    let target = UpstreamTarget::Authorization(CONSENT);
+    let case = given(catalogue(&Setting::default()))
+        .and(exchanging(Start::default()))
+        .and([revoke(Selector::Subject(ALICE)), complete_exchange(CONSENT, ACCOUNT, tokens(1, None))]);
+    assert_eq!(due(&case, START), [target]);
+}
+
+#[test]
+fn an_upstream_revocation_that_is_being_worked_on_holds_up_no_other() {
+    let second = Start { authorization: CONSENT_2, ..Start::default() };
+    let selector = Selector::Subject(ALICE);
+    let case = given(consented(&Setting::default()))
+        .and(consent(second, OTHER_ACCOUNT, GRANT_2, 1, tokens(2, None)))
+        .and([revoke(selector), close(selector, [GRANT, GRANT_2])]);
+    let other = UpstreamTarget::Grant(GRANT_2);
+    let one = |skipped| work::upstream_due(&case.state, START, 1, |target| *target == skipped);
+    assert_eq!(one(TARGET), [other]);
+    assert_eq!(one(other), [TARGET]);
 }

@@ -39,6 +39,7 @@ fn many() -> Case {
             needed: scopes("files.read"),
             basis: lease::Basis::Vouched,
             ttl: lease::TTL_DEFAULT,
+            vouched_max: 1,
             decision: Decision { version: 0, determining: Vec::new() },
         };
         let proposal = Proposal {

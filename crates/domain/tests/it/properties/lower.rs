@@ -2,7 +2,7 @@
 //! Some stay implausible, and are to be refused.
 
 use leasehold_domain::{
-    actor::Actor,
+    actor::{Actor, Principal},
     audit::{self, Checkpoint},
     authorization::{self, Authorization, Phase},
     command::{Command, Entity, Fact},
@@ -13,7 +13,7 @@ use leasehold_domain::{
     mcp_server, policy,
     provider::ProviderFailure,
     revocation::Selector,
-    state::State,
+    state::{DenialKey, State},
     subject,
     time::{Span, Timestamp},
     work, workload,
@@ -114,7 +114,9 @@ impl Kind {
             Self::Leave { nth: index, way } => {
                 leave(nth(state.authorizations.iter(), index).map_or(CONSENT, |(id, _)| *id), way)
             }
-            Self::IntendRefresh { grant, stale } => attempt(state, grant, stale).intend(),
+            Self::IntendRefresh { grant, stale, occasion } => {
+                attempt(state, grant, stale).intend_for(occasion)
+            }
             Self::CommitRefresh { grant, stale, wide, life } => {
                 let facts = tokens(u8::from(wide), (life > 0).then(|| now + mins(life)));
                 attempt(state, grant, stale).commit(if wide { "a b" } else { "a" }, facts)
@@ -130,7 +132,7 @@ impl Kind {
                 grant::Command::Close { selector, grants }.into()
             }
             Self::Upstream { nth, done } => upstream(state, nth, done),
-            Self::Issue { workload, server, grant: index, token, rests_on, minutes } => {
+            Self::Issue { workload, server, grant: index, token, rests_on, minutes, cap } => {
                 let grant = grant(state, index);
                 let known = state.grants.get(&grant);
                 let isolated = known.and_then(|known| known.key.isolation);
@@ -144,6 +146,7 @@ impl Kind {
                     needed: scopes("a"),
                     basis,
                     ttl: mins(minutes),
+                    vouched_max: cap,
                 };
                 let step = Step::from(issue).by(workload_actor(workload));
                 let entity = Entity::Workload(pick(&WORKLOADS, workload));
@@ -206,6 +209,7 @@ impl Kind {
                 };
                 Step::from(command).by(workload_actor(workload))
             }
+            Self::CountDenials { nth: index } => count_denials(state, index, now),
             Self::SetPolicy => policy::Command::Set {
                 text: "permit(principal, action, resource);".to_owned(),
                 digest: digest(1),
@@ -221,6 +225,19 @@ impl Kind {
     }
 }
 
+/// Tells a denial count: one whose minute has passed, else one of which nothing is to be told yet.
+fn count_denials(state: &State, index: usize, now: Timestamp) -> Step {
+    let passed = work::denials_to_count(state, now, 9).into_iter();
+    let known = nth(passed, index).or_else(|| nth(state.denials.iter().map(|(key, _)| *key), index));
+    let DenialKey { principal, action, resource, reason } = known.unwrap_or(DenialKey {
+        principal: Principal::Cluster,
+        action: policy::Action::Lease,
+        resource: policy::Resource::default(),
+        reason: policy::DenialReason::Policy,
+    });
+    policy::Command::CountDenials { principal, action, resource, reason }.into()
+}
+
 /// Starts a consent: for what `renewed` is keyed by, where that is a grant.
 fn start(
     state: &State,
@@ -231,11 +248,12 @@ fn start(
     renewed: Option<GrantId>,
 ) -> Step {
     let renewed = renewed.and_then(|id| state.grants.get(&id));
+    let isolated = renewed.and_then(|known| known.key.isolation);
     Start {
         authorization: AuthorizationId::from_bytes(id(state.clock.next_seq)),
         subject: renewed.map_or(pick(&SUBJECTS, subject % 2), |known| known.key.subject),
         connector: renewed.map_or(pick(&CONNECTORS, connector % 3), |known| known.key.connector),
-        mcp_server: pick(&SERVERS, server % 2),
+        mcp_server: isolated.unwrap_or(pick(&SERVERS, server % 2)),
         scopes: scopes(if wide { "a b" } else { "a" }),
         grant: renewed.map(|known| known.id),
     }

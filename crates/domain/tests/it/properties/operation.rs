@@ -1,6 +1,6 @@
 //! Random operations. An operation names things by numbers, counted among what there is; what it means, the state says that it meets.
 
-use leasehold_domain::revocation::Selector;
+use leasehold_domain::{grant::Occasion, revocation::Selector};
 use proptest::prelude::*;
 
 use super::run::{CONNECTORS, SERVERS, SUBJECTS, WORKLOADS};
@@ -18,30 +18,106 @@ pub(super) struct Operation {
 /// What to do.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Start { subject: usize, connector: usize, server: usize, wide: bool, renew: Option<usize> },
-    Advance { nth: usize, account: u8 },
-    Leave { nth: usize, way: u8 },
-    IntendRefresh { grant: usize, stale: bool },
-    CommitRefresh { grant: usize, stale: bool, wide: bool, life: u64 },
-    FailRefresh { grant: usize, failure: u8 },
-    LoseRefresh { grant: usize },
-    Expire { grant: usize },
-    RevokeGrant { grant: usize },
-    CloseGrants { nth: usize },
-    Upstream { nth: usize, done: bool },
-    Issue { workload: usize, server: usize, grant: usize, token: bool, rests_on: bool, minutes: u64 },
-    Renew { lease: usize },
-    Release { lease: usize, workload: usize },
-    Report { lease: usize },
-    End { lease: usize },
-    Revoke { selector: Selector },
-    Disable { selector: Selector },
-    Enable { nth: usize },
-    Suspend { connector: usize, off: bool },
-    Need { server: usize, connector: usize, wide: bool },
-    SignIn { subject: usize, value: u8 },
-    Credential { workload: usize, id: u8 },
-    Deny { workload: usize },
+    Start {
+        subject: usize,
+        connector: usize,
+        server: usize,
+        wide: bool,
+        renew: Option<usize>,
+    },
+    Advance {
+        nth: usize,
+        account: u8,
+    },
+    Leave {
+        nth: usize,
+        way: u8,
+    },
+    IntendRefresh {
+        grant: usize,
+        stale: bool,
+        occasion: Occasion,
+    },
+    CommitRefresh {
+        grant: usize,
+        stale: bool,
+        wide: bool,
+        life: u64,
+    },
+    FailRefresh {
+        grant: usize,
+        failure: u8,
+    },
+    LoseRefresh {
+        grant: usize,
+    },
+    Expire {
+        grant: usize,
+    },
+    RevokeGrant {
+        grant: usize,
+    },
+    CloseGrants {
+        nth: usize,
+    },
+    Upstream {
+        nth: usize,
+        done: bool,
+    },
+    Issue {
+        workload: usize,
+        server: usize,
+        grant: usize,
+        token: bool,
+        rests_on: bool,
+        minutes: u64,
+        cap: u64,
+    },
+    Renew {
+        lease: usize,
+    },
+    Release {
+        lease: usize,
+        workload: usize,
+    },
+    Report {
+        lease: usize,
+    },
+    End {
+        lease: usize,
+    },
+    Revoke {
+        selector: Selector,
+    },
+    Disable {
+        selector: Selector,
+    },
+    Enable {
+        nth: usize,
+    },
+    Suspend {
+        connector: usize,
+        off: bool,
+    },
+    Need {
+        server: usize,
+        connector: usize,
+        wide: bool,
+    },
+    SignIn {
+        subject: usize,
+        value: u8,
+    },
+    Credential {
+        workload: usize,
+        id: u8,
+    },
+    Deny {
+        workload: usize,
+    },
+    CountDenials {
+        nth: usize,
+    },
     SetPolicy,
     Checkpoint,
     Tick,
@@ -71,8 +147,16 @@ fn consents() -> impl Strategy<Value = Kind> {
 
 fn refreshes() -> impl Strategy<Value = Kind> {
     let stale = || prop::bool::weighted(0.1);
+    let occasion = prop_oneof![
+        4 => Just(Occasion::Due),
+        1 => Just(Occasion::Demand),
+        1 => Just(Occasion::Recheck),
+        1 => Just(Occasion::Ordered),
+    ];
     prop_oneof![
-        4 => (any::<usize>(), stale()).prop_map(|(grant, stale)| Kind::IntendRefresh { grant, stale }),
+        4 => (any::<usize>(), stale(), occasion).prop_map(
+            |(grant, stale, occasion)| Kind::IntendRefresh { grant, stale, occasion }
+        ),
         3 => (any::<usize>(), stale(), any::<bool>(), 0u64..90).prop_map(
             |(grant, stale, wide, life)| Kind::CommitRefresh { grant, stale, wide, life }
         ),
@@ -87,10 +171,10 @@ fn refreshes() -> impl Strategy<Value = Kind> {
 
 fn leases() -> impl Strategy<Value = Kind> {
     let workload = prop::bool::weighted(0.2).prop_map(usize::from);
-    let issue = (workload, 0..2usize, any::<usize>(), any::<bool>(), any::<bool>(), 1u64..40);
+    let issue = (workload, 0..2usize, any::<usize>(), any::<bool>(), any::<bool>(), 1u64..40, 1u64..4);
     prop_oneof![
-        8 => issue.prop_map(|(workload, server, grant, token, rests_on, minutes)| Kind::Issue {
-            workload, server, grant, token, rests_on, minutes
+        8 => issue.prop_map(|(workload, server, grant, token, rests_on, minutes, cap)| Kind::Issue {
+            workload, server, grant, token, rests_on, minutes, cap
         }),
         4 => any::<usize>().prop_map(|lease| Kind::Renew { lease }),
         1 => (any::<usize>(), 0..2usize).prop_map(|(lease, workload)| Kind::Release { lease, workload }),
@@ -111,6 +195,7 @@ fn administration() -> impl Strategy<Value = Kind> {
         1 => (0..2usize, 0u8..3).prop_map(|(subject, value)| Kind::SignIn { subject, value }),
         1 => (0..2usize, 0u8..4).prop_map(|(workload, id)| Kind::Credential { workload, id }),
         1 => (0..2usize).prop_map(|workload| Kind::Deny { workload }),
+        1 => any::<usize>().prop_map(|nth| Kind::CountDenials { nth }),
         1 => Just(Kind::SetPolicy),
         1 => Just(Kind::Checkpoint),
         3 => Just(Kind::Tick),
