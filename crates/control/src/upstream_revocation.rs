@@ -20,7 +20,7 @@ use crate::{
     control::Control,
     counterpart::Line,
     problem::Problem,
-    tokens::{self, ClearTokens},
+    tokens::{self, ClearTokens, Place},
 };
 
 /// How the provider took it.
@@ -37,8 +37,8 @@ impl Control {
     /// [`Problem`] where the end could not be recorded; it is then tried again.
     pub(crate) async fn revoke_upstream(&self, target: UpstreamTarget) -> Result<(), Problem> {
         let end = match self.tokens_to_revoke(target) {
-            Ok(Some((connector, tokens))) => match self.line(&connector).await {
-                Ok(line) => self.revoke_both(&line, &tokens).await,
+            Ok(Some((connector, sets))) => match self.line(&connector).await {
+                Ok(line) => self.revoke_all(&line, &sets).await,
                 Err(failure) => End::Failed(failure),
             },
             // There is nothing that could be revoked any more.
@@ -60,17 +60,26 @@ impl Control {
         }
     }
 
-    fn tokens_to_revoke(&self, target: UpstreamTarget) -> Result<Option<(Connector, ClearTokens)>, Problem> {
+    /// Every token set that has to be reached; none where nothing could be revoked any more.
+    fn tokens_to_revoke(
+        &self,
+        target: UpstreamTarget,
+    ) -> Result<Option<(Connector, Vec<ClearTokens>)>, Problem> {
         match target {
             UpstreamTarget::Grant(id) => {
                 let known = self
                     .read_now(|state| state.grants.get(&id).cloned())
                     .ok_or(Problem::Unknown(Kind::Grant))?;
-                let Some(blob) = self.blob(&BlobKey::Tokens(id, known.generation))? else { return Ok(None) };
-                let place = self.place(&known);
-                let mut clear = tokens::unseal_access(self.keyring(), place, &blob)?;
-                clear.refresh_token = tokens::unseal_refresh(self.keyring(), place, &blob)?;
-                Ok(Some((self.connector_of(known.key.connector)?, clear)))
+                let mut sets = Vec::new();
+                for generation in known.generations_to_revoke() {
+                    let Some(blob) = self.blob(&BlobKey::Tokens(id, generation))? else { continue };
+                    let place = Place { generation, ..self.place(&known) };
+                    let mut clear = tokens::unseal_access(self.keyring(), place, &blob)?;
+                    clear.refresh_token = tokens::unseal_refresh(self.keyring(), place, &blob)?;
+                    sets.push(clear);
+                }
+                let connector = self.connector_of(known.key.connector)?;
+                Ok((!sets.is_empty()).then_some((connector, sets)))
             }
             UpstreamTarget::Authorization(id) => {
                 let known = self.read_now(|state| state.authorizations.get(&id).cloned());
@@ -78,9 +87,21 @@ impl Control {
                     return Ok(None);
                 };
                 let clear = tokens::unseal_pending(self.keyring(), self.organisation(), id, &blob)?;
-                Ok(Some((self.connector_of(known.connector)?, clear)))
+                Ok(Some((self.connector_of(known.connector)?, vec![clear])))
             }
         }
+    }
+
+    async fn revoke_all(&self, line: &Line, sets: &[ClearTokens]) -> End {
+        let mut confirmed = false;
+        for set in sets {
+            match self.revoke_both(line, set).await {
+                End::Confirmed => confirmed = true,
+                End::Unsupported => {}
+                End::Failed(failure) => return End::Failed(failure),
+            }
+        }
+        if confirmed { End::Confirmed } else { End::Unsupported }
     }
 
     async fn revoke_both(&self, line: &Line, tokens: &ClearTokens) -> End {

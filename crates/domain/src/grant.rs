@@ -3,6 +3,8 @@
 //! A token set is replaced only through an intent: committed before the provider is called, and named by every outcome. An outcome for
 //! a generation or an attempt that is not current is refused, which is the fence against late writers.
 
+use alloc::vec::Vec;
+
 use crate::{
     authorization::TokenFacts,
     id::{AuthorizationId, ConnectorId, GrantId, McpServerId, SubjectId},
@@ -20,6 +22,8 @@ pub mod schedule;
 
 /// The most events that one continuation of a revocation may raise.
 pub const CLOSE_BATCH_MAX: usize = 32;
+/// The most former consents whose tokens are kept for their revocation.
+pub const EARLIER_MAX: usize = 8;
 /// How many times a provider that accepts repeats must say that a grant is dead before it is believed.
 pub const DEATHS_TO_BELIEVE: u8 = 3;
 /// Over which time at least those answers must be spread.
@@ -126,6 +130,9 @@ pub struct Grant {
     pub consented_at: Timestamp,
     /// The sequence number of the last consent: epochs that are later cover the grant.
     pub consented_seq: u64,
+    /// The last generations of former consents. A new consent at a provider need not end what the one before gave, so their tokens are kept
+    /// until they are revoked with the rest: the oldest first, at most [`EARLIER_MAX`].
+    pub earlier: Vec<u64>,
     /// Counts its refresh attempts.
     pub attempts: u64,
     /// Whether it can be used.
@@ -210,7 +217,7 @@ pub enum Command {
         /// What was revoked.
         selector: Selector,
         /// At most [`CLOSE_BATCH_MAX`] grants.
-        grants: alloc::vec::Vec<GrantId>,
+        grants: Vec<GrantId>,
     },
     /// The provider confirmed that it revoked the tokens of an ended grant.
     ConfirmUpstream {
@@ -388,4 +395,11 @@ pub enum Event {
         /// What was to be revoked.
         target: UpstreamTarget,
     },
+}
+
+impl Grant {
+    /// The generations whose tokens a revocation has to reach, the present one last.
+    pub fn generations_to_revoke(&self) -> impl Iterator<Item = u64> {
+        self.earlier.iter().copied().chain([self.generation])
+    }
 }

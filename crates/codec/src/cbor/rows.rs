@@ -52,6 +52,7 @@ record! {
         11 refresh,
         12 trouble,
         13 revision,
+        14 earlier,
     }
     grant::Key { 0 subject, 1 connector, 2 isolation, 3 account }
     Trouble { 0 failure, 1 failures, 2 deaths, 3 since, 4 retry_at }

@@ -245,12 +245,19 @@ fn confirm(
     same_session(state, authorization, session)?;
     let Phase::Exchanged { account, granted, .. } = &known.phase else { return Err(Rejection::WrongPhase) };
     let key = known.grant_key(state, *account)?;
-    match state.grant_keyed(&key) {
+    let current = state.grant_keyed(&key);
+    match current {
         Some(current) if current.id == grant && current.generation + 1 == generation => {}
         Some(_) => return Err(Rejection::Superseded),
         None if generation == 1 && !state.grants.contains(&grant) => {}
         None => return Err(Rejection::Superseded),
     }
+    // The tokens of the consent before stay until they are revoked; those of the oldest make room.
+    let oldest = current.filter(|current| current.earlier.len() >= grant::EARLIER_MAX);
+    let oldest = oldest.and_then(|current| current.earlier.first().copied());
+    let before_last = generation.saturating_sub(2);
+    let before_last =
+        Some(before_last).filter(|spent| current.is_none_or(|known| !known.earlier.contains(spent)));
     let confirmed = AnyEvent::Authorization(Event::AccountConfirmed {
         authorization,
         subject: known.subject,
@@ -268,12 +275,13 @@ fn confirm(
         granted: granted.clone(),
         tokens: facts,
     });
-    Ok(Decided::events([confirmed, activated])
+    let decided = Decided::events([confirmed, activated])
         .with(Write::Blob(BlobKey::Tokens(grant, generation), Some(tokens)))
-        .with(Write::Blob(BlobKey::Tokens(grant, generation.saturating_sub(2)), None))
         .with(Write::Blob(BlobKey::Account(grant), Some(account_label)))
         .with(Write::Blob(BlobKey::PendingTokens(authorization), None))
-        .with(Write::Blob(BlobKey::PendingAccount(authorization), None)))
+        .with(Write::Blob(BlobKey::PendingAccount(authorization), None));
+    let gone = [oldest, before_last].into_iter().flatten();
+    Ok(gone.fold(decided, |decided, spent| decided.with(Write::Blob(BlobKey::Tokens(grant, spent), None))))
 }
 
 impl Authorization {

@@ -159,10 +159,15 @@ fn commit(
     let known = attempted(state, outcome)?;
     let Outcome { grant, generation, attempt } = outcome;
     let next = generation + 1;
+    // The set before the one whose refresh token was sent has done its duty, unless it is the last of a former consent.
+    let spent = generation.saturating_sub(1);
+    let spent = (!known.earlier.contains(&spent)).then_some(spent);
     let kept = |decided: Decided| {
-        decided
-            .with(Write::Blob(BlobKey::Tokens(grant, next), Some(tokens)))
-            .with(Write::Blob(BlobKey::Tokens(grant, generation.saturating_sub(1)), None))
+        let decided = decided.with(Write::Blob(BlobKey::Tokens(grant, next), Some(tokens)));
+        match spent {
+            Some(spent) => decided.with(Write::Blob(BlobKey::Tokens(grant, spent), None)),
+            None => decided,
+        }
     };
     if usable(state, grant).is_err() {
         return Ok(kept(decided(Event::LateTokensKept { grant, generation: next, tokens: facts })));
@@ -291,10 +296,12 @@ fn upstream_task(state: &State, target: UpstreamTarget) -> Result<&UpstreamTask,
 fn forget_tokens(state: &State, target: UpstreamTarget, decided: Decided) -> Decided {
     match target {
         UpstreamTarget::Grant(id) => {
-            let generation = state.grants.get(&id).map_or(0, |grant| grant.generation);
-            decided
-                .with(Write::Blob(BlobKey::Tokens(id, generation), None))
-                .with(Write::Blob(BlobKey::Tokens(id, generation.saturating_sub(1)), None))
+            let Some(grant) = state.grants.get(&id) else { return decided };
+            let before = grant.generation.saturating_sub(1);
+            grant
+                .generations_to_revoke()
+                .chain([before])
+                .fold(decided, |decided, each| decided.with(Write::Blob(BlobKey::Tokens(id, each), None)))
         }
         UpstreamTarget::Authorization(id) => decided
             .with(Write::Blob(BlobKey::PendingTokens(id), None))

@@ -1,7 +1,7 @@
 //! Folding what happened to grants.
 
 use super::{
-    Event, Grant, Key, Phase, Refresh, Trouble, UpstreamTarget, UpstreamTask,
+    EARLIER_MAX, Event, Grant, Key, Phase, Refresh, Trouble, UpstreamTarget, UpstreamTask,
     resend::{class, second_look_at},
     schedule,
 };
@@ -29,7 +29,13 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
             granted,
             tokens,
         } => {
-            let attempts = state.grants.get(grant).map_or(0, |known| known.attempts);
+            let before = state.grants.get(grant);
+            let attempts = before.map_or(0, |known| known.attempts);
+            let mut earlier = before.map(|known| known.earlier.clone()).unwrap_or_default();
+            earlier.extend(before.map(|known| known.generation));
+            if earlier.len() > EARLIER_MAX {
+                earlier.remove(0);
+            }
             state.put_grant(Grant {
                 id: *grant,
                 key: Key {
@@ -45,6 +51,7 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
                 refreshed_at: context.at,
                 consented_at: context.at,
                 consented_seq: context.seq,
+                earlier,
                 attempts,
                 phase: Phase::Active,
                 refresh: Refresh::Idle,

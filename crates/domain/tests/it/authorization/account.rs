@@ -8,6 +8,7 @@ use leasehold_domain::{
     grant::{self, UpstreamTarget},
     provider::ProviderFailure,
     rejection::Rejection,
+    revocation::Selector,
     scope::ScopeSet,
     state::BlobKey,
 };
@@ -19,7 +20,8 @@ use crate::{
     },
     harness::{Case, Step, given},
     worlds::{
-        Attempt, Setting, Start, approve, catalogue, confirm, consent, consented, exchanged, exchanging,
+        Attempt, Setting, Start, approve, catalogue, close, confirm, consent, consented, exchanged,
+        exchanging, revoke,
     },
 };
 
@@ -140,15 +142,23 @@ fn a_new_consent_for_the_same_account_renews_the_grant() {
 }
 
 #[test]
-fn only_the_latest_two_generations_of_a_grant_are_kept() {
+fn the_tokens_of_former_consents_are_kept_until_they_are_revoked_with_the_grant() {
     let third = Start { authorization: crate::fixture::CONSENT_3, ..Start::default() };
     let id = third.authorization;
     let outcome = given(consented(&Setting::default()))
         .and(consent(again(), ACCOUNT, GRANT, 2, tokens(1, None)))
         .and(exchanged(third, ACCOUNT, tokens(1, None)))
         .when(confirm(id, GRANT, 3, tokens(1, None)));
-    assert_eq!(outcome.blob(BlobKey::Tokens(GRANT, 1)), Some(None));
+    assert_eq!(outcome.blob(BlobKey::Tokens(GRANT, 1)), None);
     assert_eq!(outcome.blob(BlobKey::Tokens(GRANT, 2)), None);
+    let case = outcome.applied();
+    let grant = case.state.grants.get(&GRANT).unwrap();
+    assert_eq!(grant.generations_to_revoke().collect::<Vec<_>>(), [1, 2, 3]);
+    let case = case.and([revoke(Selector::Grant(GRANT)), close(Selector::Grant(GRANT), [GRANT])]);
+    let outcome = case.when(grant::Command::ConfirmUpstream { target: UpstreamTarget::Grant(GRANT) });
+    for generation in 1..=3 {
+        assert_eq!(outcome.blob(BlobKey::Tokens(GRANT, generation)), Some(None), "{generation}");
+    }
 }
 
 #[test]

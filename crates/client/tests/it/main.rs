@@ -1,0 +1,4 @@
+//! The client against servers in this process.
+
+#[cfg(test)]
+mod tls;

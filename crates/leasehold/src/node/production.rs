@@ -1,0 +1,87 @@
+//! `leasehold serve`: a production node, told what to do by a file.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::Context;
+use leasehold_api::{TlsAcceptorConfig, TlsMaterial};
+use leasehold_control::SystemClock;
+use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
+use leasehold_vault::RootKeySource;
+use tokio::net::TcpListener;
+use zeroize::Zeroizing;
+
+use super::{
+    config::{Config, Tls},
+    data::DataDir,
+    start::{EXIT_DISK, Node, NodeOptions},
+    stop_signal,
+    telemetry::{LogFormat, Telemetry},
+};
+
+/// Serves until the process is told to end.
+///
+/// # Errors
+/// What keeps the node from starting or from ending in order, with what to do about it.
+pub async fn serve(path: &Path) -> anyhow::Result<()> {
+    let config = Config::read(path)?;
+    let telemetry = Telemetry::start(LogFormat::Json, config.otlp_endpoint.as_deref())?;
+    let source = config.root_key.source()?;
+    if matches!(source, RootKeySource::Environment(_)) {
+        tracing::warn!(
+            "the root key comes from the environment, which other processes of this user can read: a file or a command is better"
+        );
+    }
+    let root_key =
+        tokio::task::spawn_blocking(move || source.load()).await?.context("cannot get the root key")?;
+    let mut authorities = Vec::new();
+    if let Some(file) = &config.egress_ca_file {
+        authorities = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    }
+    let bind = |address| async move {
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+    };
+    let node = Node::start(NodeOptions {
+        data: DataDir::open(&config.data_dir)?,
+        node: config.node,
+        origin: config.origin.clone(),
+        development: false,
+        public_url: config.public_url.clone(),
+        root_key,
+        grpc: bind(config.grpc_address).await?,
+        console: bind(config.console_address).await?,
+        operations: bind(config.operations_address).await?,
+        tls: config.tls.as_ref().map(tls).transpose()?,
+        providers_dir: config.providers_dir.clone(),
+        transport: TransportSettings {
+            egress: Egress { allow_loopback: false, allowed: config.egress_allow.clone() },
+            trust: Trust::PlatformAnd(authorities),
+            ..TransportSettings::default()
+        },
+        vouched_subjects_max: config.vouched_subjects_max,
+        clock: Arc::new(SystemClock),
+        on_fatal: Arc::new(|reason| {
+            tracing::error!(reason, "the node stops: its disk cannot be relied on");
+            std::process::exit(EXIT_DISK);
+        }),
+    })
+    .await?;
+    tracing::info!(grpc = %node.grpc, console = %node.console, operations = %node.operations, "serving");
+    stop_signal().await?;
+    tracing::info!("stopping");
+    node.stop().await?;
+    telemetry.stop();
+    Ok(())
+}
+
+fn tls(files: &Tls) -> anyhow::Result<TlsAcceptorConfig> {
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let certificates = read(&files.certificate_file)?;
+    let key = Zeroizing::new(read(&files.key_file)?);
+    let client_authorities = files.client_ca_file.as_deref().map(read).transpose()?;
+    let material = TlsMaterial {
+        certificates: &certificates,
+        key: &key,
+        client_authorities: client_authorities.as_deref(),
+    };
+    TlsAcceptorConfig::new(&material).context("cannot use the certificates")
+}

@@ -1,0 +1,101 @@
+//! What the command line starts: `dev`, its demo, and `serve`.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use anyhow::Context;
+use secrecy::SecretString;
+
+use super::{
+    demo::{self, DemoOptions},
+    development::{ADMINISTRATOR, CONNECTOR, Dev, DevOptions, GATEWAY, MCP_SERVER},
+    production, stop_signal,
+    telemetry::{LogFormat, Telemetry},
+};
+use crate::command_line::{DevArgs, ServeArgs, profiles};
+
+/// Runs a node and a sandbox on this machine until it is told to stop, or walks the journey.
+///
+/// # Errors
+/// What kept it from starting, or made it stop.
+pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
+    if args.demo {
+        return demo::run(&DemoOptions { data_dir: args.data_dir }, &mut |line| say(line)).await;
+    }
+    let telemetry = Telemetry::start(LogFormat::Text, None)?;
+    let kept = if args.keep {
+        let folder = tempfile::Builder::new().prefix("leasehold-dev-").disable_cleanup(true).tempdir();
+        Some(folder.context("cannot make a directory")?.path().to_owned())
+    } else {
+        None
+    };
+    let options = DevOptions {
+        data_dir: args.data_dir.or(kept),
+        grpc: args.listen,
+        console: args.console_listen,
+        operations: args.operations_listen,
+        sandbox_port: args.sandbox_listen.port(),
+    };
+    let dev = Dev::start(&options).await?;
+    write_profiles(&dev)?;
+    // Programs that drive it wait for this file: everything else is there by then.
+    dev.describe()?;
+    greet(&dev);
+    stop_signal().await?;
+    dev.stop().await?;
+    telemetry.stop();
+    Ok(())
+}
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting, or made it stop.
+pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    production::serve(&args.config).await
+}
+
+fn write_profiles(dev: &Dev) -> anyhow::Result<()> {
+    let Some(furnished) = &dev.furnished else { return Ok(()) };
+    let address = format!("http://{}", dev.node.grpc);
+    for (name, credential) in [(ADMINISTRATOR, &furnished.admin), (GATEWAY, &furnished.gateway)] {
+        let credential = Some(SecretString::from(credential.as_str()));
+        let profile =
+            profiles::Profile { address: address.clone(), credential, ..profiles::Profile::default() };
+        profiles::write(name, profile).with_context(|| format!("cannot write the profile {name}"))?;
+    }
+    Ok(())
+}
+
+fn greet(dev: &Dev) {
+    let secrets = &dev.secrets;
+    for line in [
+        format!("\nLeasehold runs, with a sandbox beside it. Data: {}", shown(&dev.data)),
+        format!("  gRPC      http://{}", dev.node.grpc),
+        format!("  console   http://{}", dev.node.console),
+        format!("  metrics   http://{}/metrics", dev.node.operations),
+        format!("  sign in as alice ({}) or bob ({})", secrets.password("alice"), secrets.password("bob")),
+        "\nTry, in another terminal:".to_owned(),
+        format!("  leasehold connect --connector {CONNECTOR} --subject alice --mcp-server {MCP_SERVER}"),
+        format!(
+            "  leasehold --as {GATEWAY} lease acquire --mcp-server {MCP_SERVER} --connector {CONNECTOR} --subject alice --scope files.read"
+        ),
+        "  leasehold access what --subject alice".to_owned(),
+        "  leasehold revoke --subject alice --reason \"left the company\"".to_owned(),
+        "  leasehold audit export --out ledger.jsonl && leasehold audit verify ledger.jsonl".to_owned(),
+        "\nCtrl-C ends it.".to_owned(),
+    ] {
+        say(&line);
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A line for whoever started it. One who does not listen any more is no failure.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}

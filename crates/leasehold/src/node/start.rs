@@ -1,0 +1,236 @@
+//! The composition root: from options to a running node, in an order in which every refusal comes before anything is written.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use leasehold_api::{Api, NodeStatus, TlsAcceptorConfig};
+use leasehold_consensus::{Config as ReplicaConfig, Replica};
+use leasehold_control::{Clock, Control, Founding, Outbox, Parts, Settings, found, open_keyring};
+use leasehold_ledger::{Ledger, Options as LedgerOptions};
+use leasehold_upstream::{
+    catalogue::Catalogue,
+    transport::{Settings as TransportSettings, Transport},
+};
+use leasehold_vault::{Entropy, OsEntropy, RootKey};
+use leasehold_wal::{DiskFs, Options as LogOptions};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{
+    data::{DataDir, write_private},
+    operations,
+};
+
+/// How long a node may take to catch up with itself before it serves.
+const RECOVERY_MAX: Duration = Duration::from_secs(60);
+/// The exit code of a node whose disk cannot be relied on any more.
+pub const EXIT_DISK: i32 = 70;
+
+/// What a node is started with.
+pub struct NodeOptions {
+    /// Its data.
+    pub data: DataDir,
+    /// Its number.
+    pub node: u64,
+    /// The origin line of checkpoints.
+    pub origin: String,
+    /// Whether its data are for development only.
+    pub development: bool,
+    /// The address at which browsers reach the cluster.
+    pub public_url: Url,
+    /// The key that wraps every other.
+    pub root_key: RootKey,
+    /// Where gRPC listens, already bound.
+    pub grpc: TcpListener,
+    /// Where the browser pages listen, already bound.
+    pub console: TcpListener,
+    /// Where metrics and health listen, already bound.
+    pub operations: TcpListener,
+    /// Certificates for gRPC; none on loopback.
+    pub tls: Option<TlsAcceptorConfig>,
+    /// A folder with provider files.
+    pub providers_dir: Option<PathBuf>,
+    /// The way out.
+    pub transport: TransportSettings,
+    /// For how many distinct subjects an hour one workload may vouch.
+    pub vouched_subjects_max: usize,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// What ends the process when the disk cannot be relied on.
+    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A running node.
+pub struct Node {
+    /// The use cases.
+    pub control: Control,
+    /// Where gRPC listens.
+    pub grpc: SocketAddr,
+    /// Where the browser pages listen.
+    pub console: SocketAddr,
+    /// Where metrics and health listen.
+    pub operations: SocketAddr,
+    replica: Arc<Replica>,
+    ledger: Ledger,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Node {
+    /// Starts a node. It serves once it has caught up with all that was acknowledged before.
+    ///
+    /// # Errors
+    /// What is refused is said with what to do about it, and nothing is overwritten: a wrong root key, damaged data, data of another node.
+    pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let identity = options.data.identity(options.node, options.development, &*entropy)?;
+        let catalogue =
+            Arc::new(Catalogue::load(options.providers_dir.as_deref()).context("cannot read the providers")?);
+        let transport =
+            Transport::new(options.transport).context("cannot set up the way out to providers")?;
+
+        let fatal = options.on_fatal.clone();
+        let ledger_dir = options.data.ledger();
+        let opened = tokio::task::spawn_blocking(move || {
+            Ledger::open(
+                &ledger_dir,
+                LedgerOptions::default(),
+                Box::new(move |fault| fatal(&fault.to_string())),
+            )
+        });
+        let ledger = opened.await?.context("cannot open the ledger")?;
+        let founded =
+            ledger.read(|state| state.singular.organisation.is_some()).context("cannot read the ledger")?;
+        if founded {
+            // A wrong root key is refused before the log is even opened.
+            open_keyring(&ledger, &options.root_key)
+                .context("cannot open the keys of this data directory")?;
+        }
+        let fatal = options.on_fatal.clone();
+        let config = ReplicaConfig {
+            cluster: identity.cluster()?,
+            node: options.node,
+            address: options.grpc.local_addr()?.to_string(),
+            log_dir: options.data.log(),
+            log: LogOptions::default(),
+            fs: Arc::new(DiskFs),
+            ledger: ledger.clone(),
+            snapshot_dir: options.data.snapshots(),
+            snapshot_every_bytes: ReplicaConfig::SNAPSHOT_EVERY_BYTES,
+        };
+        let replica = Replica::start(config, Box::new(move |fault| fatal(&fault.to_string())))
+            .await
+            .context("cannot start consensus")?;
+        let replica = Arc::new(replica);
+        replica.initialise().await.context("cannot begin the cluster")?;
+        replica.recovered(RECOVERY_MAX).await.context("the node has not caught up with itself")?;
+        let founding = Founding {
+            root_key: &options.root_key,
+            origin: &options.origin,
+            development: options.development,
+            node: options.node,
+        };
+        found(&replica, &ledger, &*options.clock, &*entropy, &founding)
+            .await
+            .context("cannot found the organisation")?;
+        let (keyring, signer) = open_keyring(&ledger, &options.root_key).context("cannot open the keys")?;
+        let keyring = Arc::new(keyring);
+        let organisation = keyring.organisation();
+        let outbox = Outbox::open(&options.data.outbox(), organisation, keyring.clone())
+            .context("cannot open the outbox")?;
+        let settings = Settings {
+            vouched_subjects_max: options.vouched_subjects_max,
+            ..Settings::new(options.public_url.clone(), options.node)
+        };
+        let control = Control::new(Parts {
+            replica: replica.clone(),
+            ledger: ledger.clone(),
+            keyring,
+            signer: Arc::new(signer),
+            catalogue,
+            transport,
+            outbox,
+            clock: options.clock,
+            entropy,
+            settings,
+            on_fatal: options.on_fatal,
+        })
+        .context("cannot put the use cases together")?;
+        offer_bootstrap(&control, &options.data).await?;
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let node =
+            (options.grpc.local_addr()?, options.console.local_addr()?, options.operations.local_addr()?);
+        tasks.spawn(control.clone().work(stop.clone()));
+        let status = replica.clone();
+        let (api, health) =
+            Api::new(control.clone(), Arc::new(move || node_status(&status)), env!("CARGO_PKG_VERSION"))
+                .await;
+        let metrics = api.metrics();
+        let grpc = api.serve(options.grpc, options.tls, stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = grpc.await {
+                tracing::error!(%error, "gRPC stopped");
+            }
+        });
+        let pages =
+            leasehold_console::Settings::new(&options.public_url).context("cannot use the public URL")?;
+        let pages = leasehold_console::router(control.clone(), pages)
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let (listener, ended) = (options.console, stop.clone());
+        tasks.spawn(async move {
+            let served = axum::serve(listener, pages).with_graceful_shutdown(ended.cancelled_owned());
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the browser pages stopped");
+            }
+        });
+        let shared = operations::Shared { control: control.clone(), replica: replica.clone(), metrics };
+        tasks.spawn(operations::serve(options.operations, shared, stop.clone()));
+        health.set_serving(true).await;
+        let (grpc, console, operations) = node;
+        Ok(Self { control, grpc, console, operations, replica, ledger, stop, tasks })
+    }
+
+    /// Stops in order: takes no more, answers what is on its way, makes everything durable.
+    ///
+    /// # Errors
+    /// Where the disk did not take the last of it.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(10), drained).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+            self.tasks.abort_all();
+        }
+        self.replica.shutdown().await.context("cannot stop consensus in order")?;
+        let ledger = self.ledger.clone();
+        tokio::task::spawn_blocking(move || ledger.close()).await?.context("cannot close the ledger")
+    }
+}
+
+fn node_status(replica: &Replica) -> NodeStatus {
+    let status = replica.status();
+    NodeStatus {
+        leader: status.leadership.leader.unwrap_or(0),
+        term: status.leadership.term,
+        applied_index: status.applied.unwrap_or(0),
+    }
+}
+
+/// While there is no administrator, the way to the first one lies in a file that only this user may read.
+async fn offer_bootstrap(control: &Control, data: &DataDir) -> anyhow::Result<()> {
+    let path = data.bootstrap();
+    if control.read_now(|state| !state.administrators.is_empty()) {
+        match std::fs::remove_file(&path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+        }
+    }
+    let credential = control.offer_bootstrap().await.context("cannot offer a bootstrap credential")?;
+    write_private(&path, format!("{}\n", *credential).as_bytes())?;
+    tracing::info!(file = %path.display(), "no administrator yet: redeem the bootstrap credential within the hour");
+    Ok(())
+}

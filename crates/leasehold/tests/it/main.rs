@@ -1,0 +1,17 @@
+//! The program as a process: what it prints where, which files it writes, and what it exits with. The cluster that it speaks to is a
+//! few canned answers on a real socket; the one that is real has tests of its own.
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod basics;
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod user;
