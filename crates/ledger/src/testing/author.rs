@@ -255,6 +255,7 @@ impl Author {
             needed: scopes(),
             basis: lease::Basis::Vouched,
             ttl: Span::from_mins(5),
+            vouched_max: u64::MAX,
             decision: Decision { version: 0, determining: Vec::new() },
         };
         let mut actor = holder();

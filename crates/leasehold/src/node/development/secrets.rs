@@ -12,7 +12,7 @@ use url::Url;
 use crate::node::data::write_private;
 
 /// The file they are in.
-pub const FILE: &str = "sandbox.toml";
+pub(super) const FILE: &str = "sandbox.toml";
 /// What passwords are drawn from: nothing that looks like something else.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 

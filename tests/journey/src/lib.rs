@@ -1,0 +1,12 @@
+//! A whole node and its sandbox in one process, with a clock that tests move, real gRPC clients and a scripted browser.
+//!
+//! Nothing of ours is replaced: the node is the one that `leasehold dev` starts, on real sockets and a real disk.
+
+pub mod calls;
+pub mod clock;
+pub mod logs;
+pub mod people;
+pub mod world;
+
+pub use calls::{Acquired, reason};
+pub use world::World;

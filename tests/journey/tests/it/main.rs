@@ -1,0 +1,14 @@
+//! The journey against a whole node: real sockets, a real disk, real browsers' rules.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod consent;
+mod lease;
+mod ledger;
+mod people;
+mod provider_faults;
+mod refresh;
+mod restart;
+mod revoke;
+mod strictness;
+mod watch;
