@@ -2,8 +2,10 @@
 //
 // Prints one JSON line {"issuer", "admin"} when it listens, and ends when its standard input closes, so that it
 // never outlives the test that started it. The admin port answers only to the bearer secret of the configuration:
-//   GET  /__ledger   what was seen (ledger.mjs)
-//   POST /__expire   every access token is expired from now on; answers {"expired": n}
+//   GET  /__ledger                      what was seen (ledger.mjs)
+//   GET  /__live?client=ID              how many of that client's tokens are live: {"access_tokens", "refresh_tokens"}
+//   POST /__expire                      every access token is expired from now on; answers {"expired": n}
+//   POST /__redirect?client=ID&uri=URI  the client may be answered there too; answers {"redirect_uris": n}
 
 import { createHash, generateKeyPairSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,6 +21,8 @@ import { Store } from './store.mjs';
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const store = new Store();
 const ledger = new Ledger();
+
+const clients = store.adapter('Client');
 
 const digest = (text) => createHash('sha256').update(text).digest();
 const sameSecret = (left, right) => timingSafeEqual(digest(left), digest(right));
@@ -66,7 +70,6 @@ const client = ({ id, secret, redirect_uris, grant_types }) => ({
 function configuration(port) {
   return {
     adapter: (model) => store.adapter(model),
-    clients: config.clients.map(client),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     responseTypes: ['code'],
@@ -169,7 +172,15 @@ const resource = (provider) => async (ctx, next) => {
   return undefined;
 };
 
-function admin(request, response) {
+async function addRedirectUri(id, uri) {
+  const known = await clients.find(id);
+  if (!known) return undefined;
+  const redirect_uris = [...new Set([...known.redirect_uris, uri])];
+  await clients.upsert(id, { ...known, redirect_uris });
+  return { redirect_uris: redirect_uris.length };
+}
+
+async function admin(request, response) {
   const answer = (status, body) => {
     response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
     response.end(JSON.stringify(body));
@@ -177,11 +188,19 @@ function admin(request, response) {
   if (!sameSecret(request.headers.authorization ?? '', `Bearer ${config.admin_secret}`)) {
     return answer(401, { error: 'unauthorized' });
   }
-  if (request.method === 'GET' && request.url === '/__ledger') return answer(200, ledger);
-  if (request.method === 'POST' && request.url === '/__expire') {
-    return answer(200, { expired: store.expireAccessTokens() });
-  }
-  return answer(404, { error: 'not_found' });
+  const { pathname, searchParams } = new URL(request.url, adminUrl);
+  const named = searchParams.get('client') ?? '';
+  const calls = {
+    'GET /__ledger': () => ledger,
+    'GET /__live': () => ({
+      access_tokens: store.live('AccessToken', named),
+      refresh_tokens: store.live('RefreshToken', named),
+    }),
+    'POST /__expire': () => ({ expired: store.expireAccessTokens() }),
+    'POST /__redirect': () => addRedirectUri(named, searchParams.get('uri') ?? ''),
+  };
+  const body = await calls[`${request.method} ${pathname}`]?.();
+  return body === undefined ? answer(404, { error: 'not_found' }) : answer(200, body);
 }
 
 async function listen(server, port) {
@@ -195,6 +214,9 @@ let handle = (_request, response) => response.writeHead(503).end();
 const server = createServer((request, response) => handle(request, response));
 const issuer = await listen(server, config.port);
 const adminUrl = await listen(createServer(admin), 0);
+
+// In the store, not in the configuration: there a client could never learn another redirect URI.
+for (const entry of config.clients) await clients.upsert(entry.id, client(entry));
 
 const provider = new Provider(issuer, configuration(new URL(issuer).port));
 provider.on('server_error', (_ctx, error) => {

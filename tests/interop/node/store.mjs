@@ -43,6 +43,13 @@ export class Store {
     };
   }
 
+  /// How many entries of a token model a client could still use.
+  live(model, clientId) {
+    const now = Date.now() / 1000;
+    return [...this.#entries.values()].filter(({ model: kind, payload }) =>
+      kind === model && payload.clientId === clientId && !payload.consumed && payload.exp > now).length;
+  }
+
   /// Forgets every access token, as if all had expired this moment. Returns how many there were.
   expireAccessTokens() {
     let expired = 0;

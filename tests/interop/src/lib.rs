@@ -19,8 +19,8 @@ mod verifier;
 
 pub use install::{InstallError, PreparedNode, prepare_node};
 pub use provider::{
-    Account, AdminError, Client, Ledger, OidcProvider, ProviderConfig, RefreshTokenUse, ResourceCalls, Reuse,
-    RevokedGrant, StartError, TokenRequests,
+    Account, AdminError, Client, Ledger, LiveTokens, OidcProvider, ProviderConfig, RefreshTokenUse,
+    ResourceCalls, Reuse, RevokedGrant, StartError, TokenRequests,
 };
 pub use requirement::{not_run, short_test_name};
 pub use run::RunError;

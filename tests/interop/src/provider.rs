@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use self::config::{Account, Client, ProviderConfig};
 pub use self::ledger::{Ledger, RefreshTokenUse, ResourceCalls, Reuse, RevokedGrant, TokenRequests};
@@ -58,6 +58,16 @@ pub struct OidcProvider {
     bearer: String,
     http: reqwest::Client,
     process: Process,
+}
+
+/// How many tokens of one client the provider would still honour.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct LiveTokens {
+    /// Access tokens that are neither expired nor revoked.
+    pub access_tokens: u64,
+    /// Refresh tokens that are neither used, expired nor revoked.
+    pub refresh_tokens: u64,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +121,7 @@ impl OidcProvider {
     ///
     /// If the provider does not answer.
     pub async fn ledger(&self) -> Result<Ledger, AdminError> {
-        self.admin_call("/__ledger", reqwest::Method::GET).await
+        self.admin_call("/__ledger", reqwest::Method::GET, &[]).await
     }
 
     /// Expires every access token at once, as if its time had passed; refresh tokens live on. Returns how many.
@@ -124,8 +134,29 @@ impl OidcProvider {
         struct Expired {
             expired: u64,
         }
-        let answer: Expired = self.admin_call("/__expire", reqwest::Method::POST).await?;
+        let answer: Expired = self.admin_call("/__expire", reqwest::Method::POST, &[]).await?;
         Ok(answer.expired)
+    }
+
+    /// Lets `client` be answered at `uri` too, exactly: for clients that learn their redirect URI from whoever they
+    /// are registered for, which happens after the start.
+    ///
+    /// # Errors
+    ///
+    /// If the provider does not answer, or does not know the client.
+    pub async fn add_redirect_uri(&self, client: &str, uri: &str) -> Result<(), AdminError> {
+        let query = [("client", client), ("uri", uri)];
+        let answer = self.admin_call("/__redirect", reqwest::Method::POST, &query).await;
+        answer.map(|_how_many: IgnoredAny| ())
+    }
+
+    /// How many tokens of `client` are live. A client that is not known has none.
+    ///
+    /// # Errors
+    ///
+    /// If the provider does not answer.
+    pub async fn live_tokens(&self, client: &str) -> Result<LiveTokens, AdminError> {
+        self.admin_call("/__live", reqwest::Method::GET, &[("client", client)]).await
     }
 
     /// The end of what it wrote to its log: for the message of a failed test.
@@ -143,8 +174,10 @@ impl OidcProvider {
         &self,
         path: &'static str,
         method: reqwest::Method,
+        query: &[(&str, &str)],
     ) -> Result<T, AdminError> {
-        let request = self.http.request(method, format!("{}{path}", self.admin)).bearer_auth(&self.bearer);
+        let url = format!("{}{path}", self.admin);
+        let request = self.http.request(method, url).query(query).bearer_auth(&self.bearer);
         let answer = async { request.send().await?.error_for_status()?.json().await };
         answer.await.map_err(|source| AdminError { path, log: self.log(), source })
     }

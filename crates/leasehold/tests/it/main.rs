@@ -8,6 +8,8 @@ mod basics;
 #[cfg(test)]
 mod canned;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod ledger;

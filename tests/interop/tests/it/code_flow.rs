@@ -143,3 +143,17 @@ async fn a_code_can_be_used_once() {
     assert_eq!((again.status, again.field("error")), (StatusCode::BAD_REQUEST, "invalid_grant"));
     assert_eq!(flow.introspect(&first.access).await["active"], false, "the replay ends what the code gave");
 }
+
+#[tokio::test]
+async fn a_redirect_uri_is_refused_until_it_is_added() {
+    const LATER: &str = "http://127.0.0.1:9/known-later";
+    let provider = start(&require!(Node, Npm)).await;
+    let flow = Flow::new(&provider);
+    let asked = || flow.authorize_url(&[("redirect_uri", Some(LATER))]);
+    assert_eq!(flow.browser.open(asked(), LATER).await.status, StatusCode::BAD_REQUEST);
+    provider.add_redirect_uri(CLIENT, LATER).await.unwrap();
+    assert_eq!(flow.browser.open(asked(), LATER).await.status, StatusCode::OK);
+    let before = flow.browser.open(flow.authorize_url(&[]), CALLBACK).await;
+    assert_eq!(before.status, StatusCode::OK, "the first one is still good");
+    assert!(provider.add_redirect_uri("stranger", LATER).await.is_err());
+}

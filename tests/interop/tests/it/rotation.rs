@@ -1,6 +1,6 @@
 //! Refresh, reuse, revocation and expiry: the provider as the refresh protocol meets it.
 
-use leasehold_interop::require;
+use leasehold_interop::{LiveTokens, require};
 use reqwest::StatusCode;
 
 use crate::oauth::{CLIENT, Flow, start, tokens};
@@ -113,4 +113,23 @@ async fn expired_access_tokens_are_refused_and_a_refresh_brings_a_live_one() {
     assert_eq!(flow.get(&resource, &fresh.access).await.status, StatusCode::OK);
     let ledger = provider.ledger().await.unwrap();
     assert_eq!((ledger.resource.accepted, ledger.resource.refused), (2, 1));
+}
+
+#[tokio::test]
+async fn the_count_of_live_tokens_follows_rotation_expiry_and_revocation() {
+    let provider = start(&require!(Node, Npm)).await;
+    let flow = Flow::new(&provider);
+    let live = || async {
+        let LiveTokens { access_tokens, refresh_tokens } = provider.live_tokens(CLIENT).await.unwrap();
+        (access_tokens, refresh_tokens)
+    };
+    assert_eq!(live().await, (0, 0));
+    let first = flow.tokens().await;
+    assert_eq!(live().await, (1, 1));
+    let second = tokens(&flow.refresh(&first.refresh).await);
+    assert_eq!(live().await, (2, 1), "a used refresh token is none");
+    provider.expire_access_tokens().await.unwrap();
+    assert_eq!(live().await, (0, 1));
+    flow.revoke(&second.refresh).await;
+    assert_eq!(live().await, (0, 0));
 }
