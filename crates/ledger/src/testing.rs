@@ -52,7 +52,12 @@ impl Bench {
             let index = entry.position.index;
             let replies = self.ledger.apply(entry).unwrap();
             for reply in replies {
-                assert!(matches!(reply, Reply::Applied { .. }), "entry {index} is decided");
+                let refused = match reply {
+                    Reply::Applied { .. } => None,
+                    Reply::Rejected(why) => Some(format!("{why:?}")),
+                    _ => Some(String::from("something else")),
+                };
+                assert_eq!(refused, None, "entry {index} is decided");
             }
             self.ledger.wal_durable(index);
         }

@@ -232,7 +232,7 @@ impl Author {
             grant: grant_id(n),
             generation,
             node: 1,
-            occasion: grant::Occasion::Recheck,
+            occasion: grant::Occasion::Ordered,
         };
         let commit = grant::Command::CommitRefresh {
             grant: grant_id(n),
