@@ -55,7 +55,7 @@ impl Bench {
                 let refused = match reply {
                     Reply::Applied { .. } => None,
                     Reply::Rejected(why) => Some(format!("{why:?}")),
-                    _ => Some(String::from("something else")),
+                    Reply::Repeated { .. } | Reply::Stale => Some("something else".to_owned()),
                 };
                 assert_eq!(refused, None, "entry {index} is decided");
             }
