@@ -55,7 +55,7 @@ async fn alice_consents_in_part_and_her_token_is_leased_refreshed_and_revoked() 
     assert_eq!(needed.reason(), ConsentReason::NoGrant);
     assert_eq!(needed.missing_scopes, ALL);
     let account = scene.consent(&needed.connect_url, "alice", &["files.write"]).await.unwrap();
-    assert_eq!(account.as_deref(), Some("alice"), "what she confirmed");
+    assert_eq!(account, "alice", "what she confirmed");
     let grants = scene.grants().await.unwrap();
     let [grant] = grants.as_slice() else { panic!("one grant: {grants:?}") };
     assert_eq!(grant.phase(), GrantPhase::Active);

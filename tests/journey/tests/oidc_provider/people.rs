@@ -26,7 +26,7 @@ impl Scene {
     }
 
     /// A whole consent of somebody with their own account, who unticks the `refused` scopes at the provider. Answers with what our page called
-    /// the account, if it knew.
+    /// the account.
     ///
     /// # Errors
     /// Where a page is not the one that should come.
@@ -35,7 +35,7 @@ impl Scene {
         connect_url: &str,
         name: &str,
         refused: &[&str],
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<String> {
         let mut browser = Browser::new()?;
         let page = self.open(&mut browser, connect_url, name).await?;
         self.at_ours(page, "consent")?;
@@ -45,7 +45,7 @@ impl Scene {
         let form = refused.iter().fold(Form::with_id("consent"), |form, scope| form.untick("scope", *scope));
         let page = browser.submit(&form.press("allow")).await?;
         self.at_ours(page, "account")?;
-        let account = page.select(".account").pop();
+        let account = page.select(".account").pop().context("the page does not name the account")?;
         let page = browser.submit(&Form::with_id("account").press("confirm")).await?;
         ensure!(page.status == 200, "the confirmation ended with {}: {}", page.status, page.text);
         Ok(account)
