@@ -216,10 +216,33 @@ fn may_end_leases(event: &Event) -> bool {
         | Event::Connector(connector::Event::Disabled { .. })
         | Event::McpServer(mcp_server::Event::Disabled { .. })
         | Event::Workload(workload::Event::Disabled { .. }) => true,
-        Event::Subject(_)
-        | Event::Connector(_)
-        | Event::McpServer(_)
-        | Event::Workload(_)
+        // Every kind by name, so that the compiler asks about a new one.
+        Event::Subject(
+            subject::Event::Registered { .. }
+            | subject::Event::Pinned { .. }
+            | subject::Event::SignedIn { .. }
+            | subject::Event::Enabled { .. },
+        )
+        | Event::Connector(
+            connector::Event::Registered { .. }
+            | connector::Event::SecretAdded { .. }
+            | connector::Event::SecretRetired { .. }
+            | connector::Event::Suspended { .. }
+            | connector::Event::Resumed { .. }
+            | connector::Event::Enabled { .. },
+        )
+        | Event::McpServer(
+            mcp_server::Event::Registered { .. }
+            | mcp_server::Event::NeedSet { .. }
+            | mcp_server::Event::Enabled { .. },
+        )
+        | Event::Workload(
+            workload::Event::Registered { .. }
+            | workload::Event::CredentialAdded { .. }
+            | workload::Event::CredentialRetired { .. }
+            | workload::Event::CertificateBound { .. }
+            | workload::Event::Enabled { .. },
+        )
         | Event::Organisation(_)
         | Event::Administrator(_)
         | Event::IdentityProvider(_)

@@ -46,7 +46,7 @@ pub(crate) enum Connector {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  leasehold connector create github --provider github --client-id Iv1.0123 \\\n      --client-secret-file secret.txt\n  \
-                  leasehold connector create crm --provider generic --client-id abc \\\n      --issuer https://login.example --client-secret-env CRM_SECRET"
+                  leasehold connector create crm --provider generic-oidc --client-id abc \\\n      --issuer https://login.example --client-secret-env CRM_SECRET"
 )]
 pub(crate) struct CreateArgs {
     /// Its name
