@@ -28,3 +28,8 @@ test-long:
 # Write the golden files of the codec again, after a change that is meant. Review the difference.
 golden:
     LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec
+
+# Measure a committed lease beside the disk, and a repeated one beside an empty call. Half a minute.
+bench:
+    cargo build --release --package leasehold --package leasehold-bench
+    cargo run --release --package leasehold-bench

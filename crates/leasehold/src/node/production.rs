@@ -25,6 +25,7 @@ use super::{
 pub async fn serve(path: &Path) -> anyhow::Result<()> {
     let config = Config::read(path)?;
     let telemetry = Telemetry::start(LogFormat::Json, config.otlp_endpoint.as_deref())?;
+    keep_memory_to_itself()?;
     let source = config.root_key.source()?;
     if matches!(source, RootKeySource::Environment(_)) {
         tracing::warn!(
@@ -73,6 +74,26 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Sees to it that this process leaves no core dump, and that other processes of the same user cannot read its memory (`PR_SET_DUMPABLE`).
+///
+/// # Errors
+/// Where the system refuses.
+#[cfg(target_os = "linux")]
+fn keep_memory_to_itself() -> anyhow::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("cannot keep core dumps from being written")
+}
+
+/// Says that the system offers no way to keep keys out of core dumps.
+///
+/// # Errors
+/// None; elsewhere it has some.
+#[cfg(not(target_os = "linux"))]
+fn keep_memory_to_itself() -> anyhow::Result<()> {
+    tracing::warn!("core dumps can hold keys: this system is not told to leave none");
+    Ok(())
+}
+
 fn tls(files: &Tls) -> anyhow::Result<TlsAcceptorConfig> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let certificates = read(&files.certificate_file)?;
@@ -84,4 +105,15 @@ fn tls(files: &Tls) -> anyhow::Result<TlsAcceptorConfig> {
         client_authorities: client_authorities.as_deref(),
     };
     TlsAcceptorConfig::new(&material).context("cannot use the certificates")
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_production_node_leaves_no_core_dump() {
+        super::keep_memory_to_itself().unwrap();
+        let after = rustix::process::dumpable_behavior().unwrap();
+        assert_eq!(after, rustix::process::DumpableBehavior::NotDumpable);
+    }
 }
