@@ -28,7 +28,7 @@ mod view;
 
 pub use api::Api;
 pub use health::Health;
-pub use metrics::{CallCount, Metrics};
+pub use metrics::{CallCount, Measure, Metrics};
 pub use server::ServeError;
 pub use service::cluster::{NodeStatus, ReadNodeStatus};
 pub use tls::{InvalidTls, TlsAcceptorConfig, TlsMaterial};

@@ -1,9 +1,6 @@
 //! What is counted: calls by method and code, callers that are not known, connections. Plain atomics, for the binary to render.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tonic::Code;
 
@@ -63,6 +60,19 @@ pub struct CallCount {
     pub count: u64,
 }
 
+/// A number at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    /// Its name, without the product's.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// Whether it only ever grows.
+    pub grows: bool,
+    /// The number.
+    pub value: u64,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let zero = || std::array::from_fn(|_| AtomicU64::new(0));
@@ -102,18 +112,33 @@ impl Metrics {
         counted.filter(|counted| counted.count > 0).collect()
     }
 
-    /// Counters that have no labels, by name.
-    pub fn totals(&self) -> BTreeMap<&'static str, u64> {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        BTreeMap::from([
-            ("accepted", read(&self.accepted)),
-            ("connections", read(&self.connections)),
-            ("handshakes_failed", read(&self.handshakes_failed)),
-            ("in_flight", read(&self.in_flight)),
-            ("shed", read(&self.shed)),
-            ("unauthenticated", read(&self.unauthenticated)),
-            ("unknown_methods", read(&self.unknown_methods)),
-        ])
+    /// What has no labels.
+    pub fn measures(&self) -> [Measure; 7] {
+        let of = |name, help, grows, value: &AtomicU64| Measure {
+            name,
+            help,
+            grows,
+            value: value.load(Ordering::Relaxed),
+        };
+        [
+            of("connections", "Connections open now.", false, &self.connections),
+            of("connections_accepted_total", "Connections accepted.", true, &self.accepted),
+            of(
+                "handshakes_failed_total",
+                "TLS handshakes that failed or took too long.",
+                true,
+                &self.handshakes_failed,
+            ),
+            of("calls_in_flight", "Calls on their way now, streams included.", false, &self.in_flight),
+            of("calls_shed_total", "Calls refused because too many were on their way.", true, &self.shed),
+            of(
+                "calls_unauthenticated_total",
+                "Calls of callers that are not known.",
+                true,
+                &self.unauthenticated,
+            ),
+            of("calls_unknown_total", "Calls of methods that there are not.", true, &self.unknown_methods),
+        ]
     }
 }
 

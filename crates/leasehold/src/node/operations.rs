@@ -6,7 +6,7 @@ use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, rou
 use leasehold_api::Metrics;
 use leasehold_consensus::Replica;
 use leasehold_control::Control;
-use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use tokio::{net::TcpListener, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -85,18 +85,24 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
     )?;
     gauge("leasehold_revocations_open", "Revocations whose grants are still being closed.", due)?;
     let labels = ["service", "method", "code"];
-    let calls = IntGaugeVec::new(
+    let calls = IntCounterVec::new(
         Opts::new("leasehold_grpc_calls_total", "gRPC calls by method and status code."),
         &labels,
     )?;
     for counted in shared.metrics.calls() {
         let code = format!("{:?}", counted.code);
-        let count = i64::try_from(counted.count).unwrap_or(i64::MAX);
-        calls.with_label_values(&[counted.service, counted.method, code.as_str()]).set(count);
+        calls.with_label_values(&[counted.service, counted.method, code.as_str()]).inc_by(counted.count);
     }
     registry.register(Box::new(calls))?;
-    for (name, value) in shared.metrics.totals() {
-        gauge(&format!("leasehold_grpc_{name}"), "Of the gRPC edge: see the name.", value)?;
+    for measure in shared.metrics.measures() {
+        let name = format!("leasehold_grpc_{}", measure.name);
+        if measure.grows {
+            let counter = IntCounter::with_opts(Opts::new(name, measure.help))?;
+            counter.inc_by(measure.value);
+            registry.register(Box::new(counter))?;
+        } else {
+            gauge(&name, measure.help, measure.value)?;
+        }
     }
     let mut out = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut out)?;

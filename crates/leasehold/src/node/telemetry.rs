@@ -3,6 +3,8 @@
 //! Libraries that print requests or URLs at DEBUG are capped at INFO whatever the filter says: a token endpoint's URL is harmless, a callback's is
 //! not.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
@@ -41,7 +43,7 @@ impl Telemetry {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match format {
             LogFormat::Json => lines.json().with_current_span(true).with_span_list(false).boxed(),
-            LogFormat::Text => lines.compact().boxed(),
+            LogFormat::Text => lines.compact().with_ansi(std::io::stderr().is_terminal()).boxed(),
         };
         let provider = otlp_endpoint.map(provider).transpose()?;
         let traces = provider

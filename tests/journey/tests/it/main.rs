@@ -5,6 +5,7 @@
 mod consent;
 mod lease;
 mod ledger;
+mod operations;
 mod people;
 mod provider_faults;
 mod refresh;
