@@ -216,7 +216,7 @@ fn may_end_leases(event: &Event) -> bool {
         | Event::Connector(connector::Event::Disabled { .. })
         | Event::McpServer(mcp_server::Event::Disabled { .. })
         | Event::Workload(workload::Event::Disabled { .. }) => true,
-        // Every kind by name, so that the compiler asks about a new one.
+        // Of what a holder leases under, every kind by name, so that the compiler asks about a new one.
         Event::Subject(
             subject::Event::Registered { .. }
             | subject::Event::Pinned { .. }

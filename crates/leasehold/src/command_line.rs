@@ -1,8 +1,8 @@
 //! The command line: nouns, then verbs. Every command is one file, with its arguments and what it does with them.
 //!
-//! Scripts rely on three things. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable ([`failure::Exit`]). Standard
+//! Scripts rely on three things. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable (`failure::Exit`). Standard
 //! output carries the answer and nothing else, in the format that `--output` or `--field` names; progress and errors go to standard
-//! error. And no secret is ever an argument: they come from standard input, a file or the environment ([`secret`]).
+//! error. And no secret is ever an argument: they come from standard input, a file or the environment (`secret`).
 //!
 //! Knows the cluster through its client alone; `audit verify` knows no cluster at all.
 

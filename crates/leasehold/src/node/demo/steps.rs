@@ -116,10 +116,8 @@ impl Walk<'_> {
         ran.json()
     }
 
-    async fn nobody_consented(&mut self) -> anyhow::Result<String> {
-        self.step(
-            "A gateway asks for Alice's token. Nobody has consented yet, so the answer is where to send her.",
-        );
+    /// The gateway asks to read and write, and is not given it. Answers with what it was told instead.
+    async fn denied_both_scopes(&mut self) -> anyhow::Result<Value> {
         let ran = self
             .leasehold(&[
                 "--as",
@@ -139,7 +137,14 @@ impl Walk<'_> {
             ])
             .await?;
         ensure!(ran.code == 1, "expected exit code 1, got {}", ran.code);
-        let answer = self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await?;
+        self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await
+    }
+
+    async fn nobody_consented(&mut self) -> anyhow::Result<String> {
+        self.step(
+            "A gateway asks for Alice's token. Nobody has consented yet, so the answer is where to send her.",
+        );
+        let answer = self.denied_both_scopes().await?;
         connect_url(&answer).map(str::to_owned)
     }
 
@@ -217,26 +222,7 @@ impl Walk<'_> {
 
     async fn missing_scope(&mut self) -> anyhow::Result<()> {
         self.step("An agent now needs to write. The answer says exactly what is missing.");
-        let ran = self
-            .leasehold(&[
-                "--as",
-                "demo-gateway",
-                "lease",
-                "acquire",
-                "--mcp-server",
-                "files",
-                "--connector",
-                "sandbox",
-                "--subject",
-                "alice",
-                "--scope",
-                "files.read",
-                "--scope",
-                "files.write",
-            ])
-            .await?;
-        ensure!(ran.code == 1, "expected exit code 1, got {}", ran.code);
-        let answer = self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await?;
+        let answer = self.denied_both_scopes().await?;
         let missing = answer.get("missing_scopes").cloned().unwrap_or_default();
         ensure!(missing == json!(["files.write"]), "missing_scopes is {missing}");
         Ok(())
