@@ -62,7 +62,7 @@ impl Call {
         &self,
         work: impl Future<Output = Result<R, Problem>> + Send + 'static,
     ) -> Result<Response<R>, Status> {
-        let end = tokio::spawn(work.in_current_span()).await;
+        let end = self.control.carry_through(work.in_current_span()).await;
         self.answer(async { end.unwrap_or_else(|error| Err(broken(&error))) }).await
     }
 

@@ -1,6 +1,12 @@
 //! The handle that edges hold, and what it is made of.
 
-use std::sync::{Arc, RwLock};
+use std::{
+    future::Future,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use leasehold_consensus::Replica;
 use leasehold_domain::{
@@ -15,7 +21,12 @@ use leasehold_ledger::Ledger;
 use leasehold_policy::Engine;
 use leasehold_upstream::{catalogue::Catalogue, transport::Transport};
 use leasehold_vault::{CheckpointSigner, Entropy, Keyring};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Duration, timeout},
+};
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::{
@@ -80,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights,
     pub(crate) exchanges: Exchanges,
     pub(crate) work: Notify,
+    carried: TaskTracker,
+    ended: AtomicBool,
 }
 
 /// The use cases. Cheap to clone.
@@ -107,6 +120,8 @@ impl Control {
             flights: Flights::default(),
             exchanges: Exchanges::default(),
             work: Notify::new(),
+            carried: TaskTracker::new(),
+            ended: AtomicBool::new(false),
             parts,
         })))
     }
@@ -176,8 +191,33 @@ impl Control {
         }
     }
 
-    /// Stops the node.
+    /// Carries something through to its end, whether or not anybody waits for it. [`Self::finish`] waits.
+    pub fn carry_through<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.carried.spawn(work)
+    }
+
+    /// Waits until everything that is carried through has ended, for at most `grace`. Call it when nothing new comes in any more, and before
+    /// consensus and ledger are closed: a refresh on its way still commits what its provider answers. What has not ended by then ends where it
+    /// stands, as in a crash; its intent and the outbox say where that was.
+    pub async fn finish(&self, grace: Duration) {
+        self.0.carried.close();
+        if timeout(grace, self.0.carried.wait()).await.is_err() {
+            tracing::warn!(
+                tasks = self.0.carried.len(),
+                "calls to providers did not end in time and are settled at the next start"
+            );
+        }
+        self.0.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Stops the node. After [`Self::finish`] it is no longer there to be stopped, and only the task that asks ends.
     pub(crate) fn stop(&self, reason: &dyn std::fmt::Display) -> ! {
+        if self.0.ended.load(Ordering::SeqCst) {
+            std::panic::resume_unwind(Box::new("the node has ended"));
+        }
         (self.0.parts.on_fatal)(&reason.to_string());
         std::process::abort()
     }

@@ -135,7 +135,7 @@ impl Control {
                 };
                 // The browser may go away at any moment; neither the intent nor the code's tokens may be lost with it.
                 let boarded = Boarded::new(self.clone(), id);
-                let flight = tokio::spawn(async move {
+                let flight = self.carry_through(async move {
                     let control = &boarded.control;
                     control.propose_as(person.actor, Command::Authorization(command)).await?;
                     control.exchange(&known, &line, &code, &verifier).await

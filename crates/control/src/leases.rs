@@ -344,7 +344,7 @@ impl Control {
         });
         if let Some((grant, generation)) = grant {
             let control = self.clone();
-            tokio::spawn(async move {
+            self.carry_through(async move {
                 if let Err(problem) = control.refresh(grant, generation, Occasion::Recheck).await {
                     tracing::info!(%grant, code = problem.code(), "a recheck did not end well");
                 }

@@ -101,7 +101,7 @@ impl Control {
                     let (landed, landing) = watch::channel(None);
                     flights.insert(grant, landing.clone());
                     let boarded = Boarded { control: self.clone(), grant };
-                    tokio::spawn(async move {
+                    self.carry_through(async move {
                         let end = boarded.control.fly(grant, generation, occasion).await;
                         drop(boarded);
                         landed.send_replace(Some(end));

@@ -137,7 +137,7 @@ impl Control {
         }
         looks.settle_at = now + SETTLE_EVERY;
         let control = self.clone();
-        tokio::spawn(async move {
+        self.carry_through(async move {
             for attempt in control.left_over() {
                 let settled = match attempt {
                     Attempt::Refresh(grant, attempt) => control.settle_left_over(grant, attempt).await,
@@ -221,7 +221,7 @@ impl Control {
             let Ok(permit) = looks.upstream.clone().try_acquire_owned() else { return };
             let Some(mark) = looks.upstream_busy.mark(target) else { continue };
             let control = self.clone();
-            tokio::spawn(async move {
+            self.carry_through(async move {
                 match control.revoke_upstream(target).await {
                     Ok(()) => control.0.work.notify_one(),
                     Err(problem) => {
@@ -252,7 +252,7 @@ impl Control {
                     let Ok(permit) = looks.refreshes.clone().try_acquire_owned() else { return Ok(()) };
                     let Some(mark) = looks.refreshes_busy.mark(grant) else { continue };
                     let (control, resting) = (self.clone(), looks.resting.clone());
-                    tokio::spawn(async move {
+                    self.carry_through(async move {
                         control.refresh_when_due(grant, generation, &resting).await;
                         drop((mark, permit));
                     });

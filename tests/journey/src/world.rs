@@ -33,6 +33,27 @@ impl Interceptor for Bearer {
 /// A channel that speaks for somebody.
 pub type Speaking = tonic::service::interceptor::InterceptedService<Channel, Bearer>;
 
+/// A data directory. Where a test fails before it has stopped its node, it stays: were it removed under the running node, the node would end the
+/// process, as it must, and the failure's own words with it.
+pub struct DataFolder(Option<TempDir>);
+
+impl DataFolder {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().map_or(Path::new(""), TempDir::path)
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.0.take()
+        {
+            drop(folder.keep());
+        }
+    }
+}
+
 /// A node, its sandbox and a clock.
 pub struct World {
     /// The node and its sandbox.
@@ -44,7 +65,7 @@ pub struct World {
     /// The gateway's credential.
     pub gateway_credential: String,
     channel: Channel,
-    data: Arc<TempDir>,
+    data: Arc<DataFolder>,
 }
 
 /// Installs the process's crypto provider, once.
@@ -72,7 +93,14 @@ impl World {
         let (admin_credential, gateway_credential) =
             (furnished.admin.to_string(), furnished.gateway.to_string());
         let channel = Channel::from_shared(format!("http://{}", dev.node.grpc))?.connect().await?;
-        Ok(Self { dev, clock, admin_credential, gateway_credential, channel, data: Arc::new(data) })
+        Ok(Self {
+            dev,
+            clock,
+            admin_credential,
+            gateway_credential,
+            channel,
+            data: Arc::new(DataFolder(Some(data))),
+        })
     }
 
     /// A channel for a credential.
@@ -115,7 +143,7 @@ impl World {
     }
 
     /// Keeps the data directory beyond the end of the world, for another start.
-    pub fn keep_data(&self) -> Arc<TempDir> {
+    pub fn keep_data(&self) -> Arc<DataFolder> {
         self.data.clone()
     }
 

@@ -175,8 +175,10 @@ impl Dev {
     /// # Errors
     /// Where the node did not stop in order.
     pub async fn stop(self) -> anyhow::Result<()> {
+        // The node first: what is on its way to the sandbox is answered yet.
+        let stopped = self.node.stop().await;
         self.sandbox.shutdown().await;
-        self.node.stop().await?;
+        stopped?;
         if let Some(temporary) = self.temporary {
             temporary.close().context("cannot remove the temporary data directory")?;
         }

@@ -24,6 +24,8 @@ use super::{
 
 /// How long a node may take to catch up with itself before it serves.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
+/// How long a node that stops waits for what is on its way to providers.
+const FLIGHTS_MAX: Duration = Duration::from_secs(5);
 /// The exit code of a node whose disk cannot be relied on any more.
 pub const EXIT_DISK: i32 = 70;
 
@@ -157,7 +159,11 @@ impl Node {
             on_fatal: options.on_fatal,
         })
         .context("cannot put the use cases together")?;
-        offer_bootstrap(&control, &options.data).await?;
+        let offered = offer_bootstrap(&control, &options.data).await?;
+        if offered && !options.development {
+            let file = options.data.bootstrap();
+            tracing::info!(file = %file.display(), "no administrator yet: redeem the bootstrap credential within the hour");
+        }
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -204,6 +210,7 @@ impl Node {
             tracing::warn!("some connections did not end in time");
             self.tasks.abort_all();
         }
+        self.control.finish(FLIGHTS_MAX).await;
         self.replica.shutdown().await.context("cannot stop consensus in order")?;
         let ledger = self.ledger.clone();
         tokio::task::spawn_blocking(move || ledger.close()).await?.context("cannot close the ledger")
@@ -219,18 +226,17 @@ fn node_status(replica: &Replica) -> NodeStatus {
     }
 }
 
-/// While there is no administrator, the way to the first one lies in a file that only this user may read.
-async fn offer_bootstrap(control: &Control, data: &DataDir) -> anyhow::Result<()> {
+/// While there is no administrator, the way to the first one lies in a file that only this user may read. Answers whether it does.
+async fn offer_bootstrap(control: &Control, data: &DataDir) -> anyhow::Result<bool> {
     let path = data.bootstrap();
     if control.read_now(|state| !state.administrators.is_empty()) {
         match std::fs::remove_file(&path) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Ok(()) => return Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
         }
     }
     let credential = control.offer_bootstrap().await.context("cannot offer a bootstrap credential")?;
     write_private(&path, format!("{}\n", *credential).as_bytes())?;
-    tracing::info!(file = %path.display(), "no administrator yet: redeem the bootstrap credential within the hour");
-    Ok(())
+    Ok(true)
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use leasehold::node::{Dev, DevOptions, DevProcess, profiles_file};
+use leasehold_domain::time::Span;
 use leasehold_journey::{World, calls::for_alice, world::install_crypto};
 use leasehold_proto::v1::lease_service_client::LeaseServiceClient;
+use leasehold_sandbox::{Fault, FaultRule};
 use tonic::transport::Channel;
 
 const READ: [&str; 1] = ["files.read"];
@@ -94,4 +96,30 @@ async fn a_process_that_is_killed_has_lost_nothing_that_it_acknowledged() {
     assert_eq!(String::from_utf8_lossy(&after.stdout), String::from_utf8_lossy(&before.stdout));
     assert!(String::from_utf8_lossy(&after.stdout).contains("person-4"));
     dev.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_on_its_way_when_the_node_stops_is_committed_before_it_ends() {
+    let world = World::start().await.unwrap();
+    world.alice_consents(&READ, &[]).await.unwrap();
+    world.sandbox().push_fault(FaultRule::once(Fault::Hang).on_refresh()).unwrap();
+    world.advance(Span::from_mins(58));
+    world.sandbox().wait_until(|control| control.hanging() == 1).await;
+    let options = DevOptions { data_dir: Some(world.data().to_owned()), ..DevOptions::default() };
+    let (clock, data, sandbox) = (world.clock.clone(), world.keep_data(), world.sandbox().clone());
+
+    let (stopped, ()) = tokio::join!(world.stop(), async {
+        // Long enough for a node that does not wait to have closed its ledger.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        sandbox.release_hanging();
+    });
+
+    stopped.unwrap();
+    assert_eq!(sandbox.refresh_requests("leasehold"), 1);
+    let dev = Dev::start_at(&options, Arc::new(clock)).await.unwrap();
+    let generations: Vec<u64> =
+        dev.node.control.read_now(|state| state.grants.iter().map(|(_, grant)| grant.generation).collect());
+    assert_eq!(generations, [2]);
+    dev.stop().await.unwrap();
+    drop(data);
 }
