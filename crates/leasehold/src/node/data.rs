@@ -45,6 +45,11 @@ impl Identity {
     }
 }
 
+/// Lets this process make files for its own user only, whatever made the data directory.
+pub(crate) fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
 impl DataDir {
     /// Opens the directory, and makes it where there is none, for this user alone.
     ///

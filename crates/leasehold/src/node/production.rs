@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     config::{Config, Tls},
-    data::DataDir,
+    data::{DataDir, keep_files_private},
     start::{EXIT_DISK, Node, NodeOptions},
     stop_signal,
     telemetry::{LogFormat, Telemetry},
@@ -26,6 +26,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
     let config = Config::read(path)?;
     let telemetry = Telemetry::start(LogFormat::Json, config.otlp_endpoint.as_deref())?;
     keep_memory_to_itself()?;
+    keep_files_private();
     let source = config.root_key.source()?;
     if matches!(source, RootKeySource::Environment(_)) {
         tracing::warn!(

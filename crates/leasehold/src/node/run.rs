@@ -9,6 +9,7 @@ use anyhow::Context;
 use secrecy::SecretString;
 
 use super::{
+    data::keep_files_private,
     demo::{self, DemoOptions},
     development::{ADMINISTRATOR, CONNECTOR, Dev, DevOptions, GATEWAY, MCP_SERVER},
     production, stop_signal,
@@ -24,6 +25,7 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
     if args.demo {
         return demo::run(&DemoOptions { data_dir: args.data_dir }, &mut |line| say(line)).await;
     }
+    keep_files_private();
     let telemetry = Telemetry::start(LogFormat::Text, None)?;
     let kept = if args.keep {
         let folder = tempfile::Builder::new().prefix("leasehold-dev-").disable_cleanup(true).tempdir();
