@@ -14,6 +14,24 @@ use super::{
     child::{Binary, DevProcess, profiles_file},
 };
 
+/// How the gateway asks for Alice's token; the scopes come after it.
+const ACQUIRE: [&str; 10] = [
+    "--as",
+    "demo-gateway",
+    "lease",
+    "acquire",
+    "--mcp-server",
+    "files",
+    "--connector",
+    "sandbox",
+    "--subject",
+    "alice",
+];
+/// To read.
+const READ: [&str; 2] = ["--scope", "files.read"];
+/// To read and write.
+const BOTH: [&str; 4] = ["--scope", "files.read", "--scope", "files.write"];
+
 /// How long a push may take.
 const PUSH_MAX: Duration = Duration::from_secs(10);
 
@@ -96,48 +114,16 @@ impl Walk<'_> {
     }
 
     async fn acquire(&self, more: &[&str]) -> anyhow::Result<Value> {
-        let mut arguments = vec![
-            "--as",
-            "demo-gateway",
-            "lease",
-            "acquire",
-            "--mcp-server",
-            "files",
-            "--connector",
-            "sandbox",
-            "--subject",
-            "alice",
-            "--output",
-            "json",
-        ];
-        arguments.extend_from_slice(more);
-        let ran = self.quietly(&arguments).await?;
+        let ran = self.quietly(&[&ACQUIRE[..], &["--output", "json"], more].concat()).await?;
         ensure!(ran.code == 0 || ran.code == 1, "the command ended with {}: {}", ran.code, ran.err);
         ran.json()
     }
 
     /// The gateway asks to read and write, and is not given it. Answers with what it was told instead.
     async fn denied_both_scopes(&mut self) -> anyhow::Result<Value> {
-        let ran = self
-            .leasehold(&[
-                "--as",
-                "demo-gateway",
-                "lease",
-                "acquire",
-                "--mcp-server",
-                "files",
-                "--connector",
-                "sandbox",
-                "--subject",
-                "alice",
-                "--scope",
-                "files.read",
-                "--scope",
-                "files.write",
-            ])
-            .await?;
+        let ran = self.leasehold(&[&ACQUIRE[..], &BOTH].concat()).await?;
         ensure!(ran.code == 1, "expected exit code 1, got {}", ran.code);
-        self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await
+        self.acquire(&BOTH).await
     }
 
     async fn nobody_consented(&mut self) -> anyhow::Result<String> {
@@ -179,25 +165,10 @@ impl Walk<'_> {
 
     async fn lease_and_use(&mut self) -> anyhow::Result<String> {
         self.step("The gateway asks again and gets a lease. It calls the provider's API with the token.");
-        let ran = self
-            .leasehold(&[
-                "--as",
-                "demo-gateway",
-                "lease",
-                "acquire",
-                "--mcp-server",
-                "files",
-                "--connector",
-                "sandbox",
-                "--subject",
-                "alice",
-                "--scope",
-                "files.read",
-            ])
-            .await?;
+        let ran = self.leasehold(&[&ACQUIRE[..], &READ].concat()).await?;
         ensure!(ran.code == 0, "expected exit code 0, got {}", ran.code);
-        let first = lease(&self.acquire(&["--scope", "files.read"]).await?)?;
-        let again = lease(&self.acquire(&["--scope", "files.read"]).await?)?;
+        let first = lease(&self.acquire(&READ).await?)?;
+        let again = lease(&self.acquire(&READ).await?)?;
         ensure!(first.id == again.id, "asking again did not give the same lease");
         let status = self.call_files(&first.token).await?;
         ensure!(status == 200, "the provider's API answered {status}");
@@ -230,13 +201,13 @@ impl Walk<'_> {
 
     async fn step_up(&mut self) -> anyhow::Result<()> {
         self.step("Alice consents to that too. The same account comes back, and the same grant can do more.");
-        let answer = self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await?;
+        let answer = self.acquire(&BOTH).await?;
         let url = connect_url(&answer)?;
         let alice = self.person("alice")?;
         let mut browser = browse::browser()?;
         browse::sign_in(&mut browser, url, alice).await?;
         browse::consent(&mut browser, alice, &[]).await?;
-        let wide = lease(&self.acquire(&["--scope", "files.read", "--scope", "files.write"]).await?)?;
+        let wide = lease(&self.acquire(&BOTH).await?)?;
         ensure!(wide.scopes.contains(&"files.write".to_owned()), "the token carries {:?}", wide.scopes);
         (self.say)(&format!(
             "   The lease now carries {} (generation {}).",
