@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use demo::{Binary, DemoOptions, DevProcess, profiles_file};
 pub use development::{
-    ADMINISTRATOR, CONNECTOR, Dev, DevOptions, DevSecrets, Furnished, GATEWAY, MCP_SERVER,
+    ADMINISTRATOR, CONNECTOR, Dev, DevOptions, DevSecrets, Furnished, GATEWAY, MCP_SERVER, start_sandbox,
 };
 pub(crate) use run::{dev, serve};
 pub use start::{EXIT_DISK, Node, NodeOptions};

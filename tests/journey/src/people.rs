@@ -1,6 +1,7 @@
 //! People in browsers.
 
 use anyhow::ensure;
+use leasehold::node::DevSecrets;
 use leasehold_sandbox::browser::{Browser, Form, Page};
 
 use crate::world::World;
@@ -14,7 +15,11 @@ pub struct AtProvider<'a> {
     pub refused: &'a [&'a str],
 }
 
-impl World {
+/// The people of a sandbox, who know their passwords.
+#[derive(Clone, Copy)]
+pub struct People<'a>(pub &'a DevSecrets);
+
+impl People<'_> {
     /// Opens a connect URL and signs in as somebody. Stands on whatever our node shows then.
     ///
     /// # Errors
@@ -27,8 +32,7 @@ impl World {
     ) -> anyhow::Result<&'b Page> {
         let page = browser.goto(url).await?;
         ensure!(page.has_form("login"), "no sign-in came, but {}: {}", page.url, page.text);
-        let form =
-            Form::with_id("login").fill("username", name).fill("password", self.dev.secrets.password(name));
+        let form = Form::with_id("login").fill("username", name).fill("password", self.0.password(name));
         Ok(browser.submit(&form).await?)
     }
 
@@ -56,9 +60,8 @@ impl World {
     pub async fn to_provider<'b>(&self, browser: &'b mut Browser, account: &str) -> anyhow::Result<&'b Page> {
         let page = browser.submit(&Form::with_id("consent").press("approve")).await?;
         if page.has_form("login") {
-            let form = Form::with_id("login")
-                .fill("username", account)
-                .fill("password", self.dev.secrets.password(account));
+            let form =
+                Form::with_id("login").fill("username", account).fill("password", self.0.password(account));
             browser.submit(&form).await?;
         }
         let page = browser.page().filter(|page| page.has_form("consent"));
@@ -78,6 +81,54 @@ impl World {
         let page = browser.submit(&Form::with_id("account").press("confirm")).await?;
         ensure!(page.status == 200, "the confirmation ended with {}: {}", page.status, page.text);
         Ok(())
+    }
+}
+
+impl World {
+    /// The people of its sandbox.
+    pub fn people(&self) -> People<'_> {
+        People(&self.dev.secrets)
+    }
+
+    /// As [`People::open`].
+    ///
+    /// # Errors
+    /// Where a page is not the one that should come.
+    pub async fn open<'b>(
+        &self,
+        browser: &'b mut Browser,
+        url: &str,
+        name: &str,
+    ) -> anyhow::Result<&'b Page> {
+        self.people().open(browser, url, name).await
+    }
+
+    /// As [`People::to_account`].
+    ///
+    /// # Errors
+    /// Where a page is not the one that should come.
+    pub async fn to_account<'b>(
+        &self,
+        browser: &'b mut Browser,
+        at: AtProvider<'_>,
+    ) -> anyhow::Result<&'b Page> {
+        self.people().to_account(browser, at).await
+    }
+
+    /// As [`People::to_provider`].
+    ///
+    /// # Errors
+    /// Where a page is not the one that should come.
+    pub async fn to_provider<'b>(&self, browser: &'b mut Browser, account: &str) -> anyhow::Result<&'b Page> {
+        self.people().to_provider(browser, account).await
+    }
+
+    /// As [`People::consent`].
+    ///
+    /// # Errors
+    /// Where a page is not the one that should come.
+    pub async fn consent(&self, url: &str, name: &str, refused: &[&str]) -> anyhow::Result<()> {
+        self.people().consent(url, name, refused).await
     }
 
     /// Alice consents to whatever is asked for these scopes, leaving out `refused` at the provider.

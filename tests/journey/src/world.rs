@@ -17,7 +17,7 @@ use crate::{clock::MovedClock, logs};
 
 /// Puts an API credential on every call.
 #[derive(Clone)]
-pub struct Bearer(String);
+pub struct Bearer(pub(crate) String);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
@@ -38,6 +38,14 @@ pub type Speaking = tonic::service::interceptor::InterceptedService<Channel, Bea
 pub struct DataFolder(Option<TempDir>);
 
 impl DataFolder {
+    /// A new one.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self(Some(tempfile::tempdir().context("cannot make a directory")?)))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.0.as_ref().map_or(Path::new(""), TempDir::path)
@@ -58,6 +66,8 @@ impl Drop for DataFolder {
 pub struct World {
     /// The node and its sandbox.
     pub dev: Dev,
+    /// Its sandbox's script.
+    sandbox: SandboxControl,
     /// The node's clock.
     pub clock: MovedClock,
     /// The administrator's credential.
@@ -85,7 +95,7 @@ impl World {
     pub async fn start() -> anyhow::Result<Self> {
         install_crypto();
         logs::keep();
-        let data = tempfile::tempdir().context("cannot make a directory")?;
+        let data = DataFolder::new()?;
         let clock = MovedClock::default();
         let options = DevOptions { data_dir: Some(data.path().to_owned()), ..DevOptions::default() };
         let dev = Dev::start_at(&options, Arc::new(clock.clone())).await?;
@@ -93,14 +103,8 @@ impl World {
         let (admin_credential, gateway_credential) =
             (furnished.admin.to_string(), furnished.gateway.to_string());
         let channel = Channel::from_shared(format!("http://{}", dev.node.grpc))?.connect().await?;
-        Ok(Self {
-            dev,
-            clock,
-            admin_credential,
-            gateway_credential,
-            channel,
-            data: Arc::new(DataFolder(Some(data))),
-        })
+        let sandbox = dev.sandbox.as_ref().context("a node without its sandbox")?.control().clone();
+        Ok(Self { dev, sandbox, clock, admin_credential, gateway_credential, channel, data: Arc::new(data) })
     }
 
     /// A channel for a credential.
@@ -128,7 +132,7 @@ impl World {
 
     /// The sandbox's script.
     pub fn sandbox(&self) -> &SandboxControl {
-        self.dev.sandbox.control()
+        &self.sandbox
     }
 
     /// Moves both clocks forward: the node's and the sandbox's.

@@ -40,6 +40,9 @@ pub struct DevArgs {
     /// Where the sandbox listens, with the next two ports; port 0 takes free ones
     #[arg(long, default_value_t = loopback(7410), value_parser = loopback_address, value_name = "ADDRESS")]
     pub sandbox_listen: SocketAddr,
+    /// Start the node alone: the sandbox of this data folder runs in another process
+    #[arg(long, requires = "data_dir", conflicts_with_all = ["demo", "sandbox_listen"])]
+    pub no_sandbox: bool,
 }
 
 /// Accepts an address and port of this machine alone.

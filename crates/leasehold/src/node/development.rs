@@ -24,7 +24,7 @@ mod furnish;
 mod secrets;
 
 pub use furnish::{ADMINISTRATOR, CONNECTOR, Furnished, GATEWAY, MCP_SERVER};
-pub use secrets::DevSecrets;
+pub use secrets::{DevSecrets, SandboxAddresses};
 
 /// How `dev` is started. Ports of 0 are ephemeral.
 #[derive(Debug, Clone)]
@@ -40,6 +40,9 @@ pub struct DevOptions {
     /// Where the sandbox's identity provider listens; its OAuth provider and its script take the next two ports. A second start on the same
     /// data takes the ports of the first, whatever is said here.
     pub sandbox_port: u16,
+    /// Whether the node runs alone, beside a sandbox of another process: the one whose ports and secrets lie in the data directory. That process
+    /// also tells its sandbox the redirect URIs.
+    pub sandbox_elsewhere: bool,
 }
 
 impl Default for DevOptions {
@@ -50,6 +53,7 @@ impl Default for DevOptions {
             console: loopback(0),
             operations: loopback(0),
             sandbox_port: 0,
+            sandbox_elsewhere: false,
         }
     }
 }
@@ -58,8 +62,8 @@ impl Default for DevOptions {
 pub struct Dev {
     /// The node.
     pub node: Node,
-    /// The sandbox.
-    pub sandbox: Sandbox,
+    /// The sandbox, where it runs in this process.
+    pub sandbox: Option<Sandbox>,
     /// What was drawn for them.
     pub secrets: DevSecrets,
     /// The credentials, the first time.
@@ -120,8 +124,16 @@ impl Dev {
         );
         let public_url =
             Url::parse(&format!("http://{}", console.local_addr()?)).context("cannot make the public URL")?;
-        let sandbox = start_sandbox(options, &secrets).await?;
-        secrets.remember(&path, &sandbox)?;
+        let sandbox = if options.sandbox_elsewhere {
+            None
+        } else {
+            let sandbox = start_sandbox(options.sandbox_port, &secrets).await?;
+            secrets.remember(&path, &sandbox)?;
+            Some(sandbox)
+        };
+        let issuers = secrets.issuers().context(
+            "no sandbox has run on this data directory yet: start `leasehold dev` on it with its sandbox first",
+        )?;
         let node = Node::start(NodeOptions {
             data,
             node: 1,
@@ -148,7 +160,10 @@ impl Dev {
             }),
         })
         .await?;
-        let furnished = furnish::furnish(&node.control, &sandbox, &secrets, &path).await?;
+        let furnished = furnish::furnish(&node.control, &issuers, &secrets, &path).await?;
+        if let Some(sandbox) = &sandbox {
+            furnish::register_redirects(&node.control, sandbox)?;
+        }
         Ok(Self { node, sandbox, secrets, furnished, data: path, temporary })
     }
 
@@ -157,13 +172,14 @@ impl Dev {
     /// # Errors
     /// Where it cannot be written.
     pub fn describe(&self) -> anyhow::Result<()> {
+        let issuers = self.secrets.issuers().context("the sandbox has no address")?;
         let described = serde_json::json!({
             "grpc": format!("http://{}", self.node.grpc),
             "console": format!("http://{}", self.node.console),
             "operations": format!("http://{}", self.node.operations),
-            "identity_provider": self.sandbox.idp_issuer(),
-            "provider": self.sandbox.provider_issuer(),
-            "sandbox": self.sandbox.control_url(),
+            "identity_provider": issuers.idp,
+            "provider": issuers.provider,
+            "sandbox": issuers.script,
             "secrets": self.data.join(secrets::FILE),
             "pid": std::process::id(),
         });
@@ -177,7 +193,9 @@ impl Dev {
     pub async fn stop(self) -> anyhow::Result<()> {
         // The node first: what is on its way to the sandbox is answered yet.
         let stopped = self.node.stop().await;
-        self.sandbox.shutdown().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.shutdown().await;
+        }
         stopped?;
         if let Some(temporary) = self.temporary {
             temporary.close().context("cannot remove the temporary data directory")?;
@@ -200,14 +218,19 @@ fn root_key(data: &DataDir) -> anyhow::Result<RootKey> {
     RootKey::create_file(&path, &OsEntropy).context("cannot make a root key")
 }
 
-async fn start_sandbox(options: &DevOptions, secrets: &DevSecrets) -> anyhow::Result<Sandbox> {
+/// Starts the sandbox that belongs to these secrets: at the ports of its first start, or at `port` and the next two (0: free ones). It knows no
+/// redirect URI yet.
+///
+/// # Errors
+/// Where it cannot listen.
+pub async fn start_sandbox(port: u16, secrets: &DevSecrets) -> anyhow::Result<Sandbox> {
     let person = |name: &str, display: &str, password: &SecretString| {
         Person::new(name, password.clone(), format!("{name}@example.test"), display)
             .with_subject(format!("sandbox-{name}"))
     };
     let people =
         vec![person("alice", "Alice Archer", &secrets.alice), person("bob", "Bob Baker", &secrets.bob)];
-    let after = |step: u16| match options.sandbox_port {
+    let after = |step: u16| match port {
         0 => 0,
         port => port.saturating_add(step),
     };

@@ -39,6 +39,7 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
         console: args.console_listen,
         operations: args.operations_listen,
         sandbox_port: args.sandbox_listen.port(),
+        sandbox_elsewhere: args.no_sandbox,
     };
     let dev = Dev::start(&options).await?;
     write_profiles(&dev)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leasehold::node::{Dev, DevOptions, DevProcess, profiles_file};
 use leasehold_domain::time::Span;
-use leasehold_journey::{World, calls::for_alice, world::install_crypto};
+use leasehold_journey::{Apart, World, calls::for_alice, world::install_crypto};
 use leasehold_proto::v1::lease_service_client::LeaseServiceClient;
 use leasehold_sandbox::{Fault, FaultRule};
 use tonic::transport::Channel;
@@ -122,4 +122,21 @@ async fn a_refresh_on_its_way_when_the_node_stops_is_committed_before_it_ends() 
     assert_eq!(generations, [2]);
     dev.stop().await.unwrap();
     drop(data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_outlives_the_process_that_issued_it_and_the_sandbox_saw_one_grant() {
+    let mut apart = Apart::start().await.unwrap();
+    apart.alice_consents(&READ).await.unwrap();
+    let lease = apart.acquire(&READ).await.unwrap().lease();
+    apart.kill().await.unwrap();
+
+    apart.start_again(&[]).await.unwrap();
+
+    let again = apart.acquire(&READ).await.unwrap().lease();
+    assert_eq!(again.lease_id, lease.lease_id);
+    assert!(apart.script().is_active(&again.access_token));
+    assert_eq!(apart.script().families().len(), 1);
+    apart.look_in_logs().unwrap();
+    apart.stop().await.unwrap();
 }

@@ -18,7 +18,7 @@ use leasehold_sandbox::{Issuer, Sandbox};
 use leasehold_vault::CredentialSecret;
 use zeroize::Zeroizing;
 
-use super::secrets::DevSecrets;
+use super::secrets::{DevSecrets, SandboxAddresses};
 
 /// The connector at the sandbox's provider.
 pub const CONNECTOR: &str = "sandbox";
@@ -48,20 +48,17 @@ permit (
 ) when { resource.kind == "person" };
 "#;
 
-/// Furnishes the node the first time; at every start tells the sandbox the redirect URIs, which it does not keep.
+/// Furnishes the node the first time.
 pub(super) async fn furnish(
     control: &Control,
-    sandbox: &Sandbox,
+    sandbox: &SandboxAddresses,
     secrets: &DevSecrets,
     data: &Path,
 ) -> anyhow::Result<Option<Furnished>> {
-    let furnished = if control.read_now(|state| state.administrators.is_empty()) {
-        Some(first_time(control, sandbox, secrets, data).await?)
-    } else {
-        None
-    };
-    register_redirects(control, sandbox)?;
-    Ok(furnished)
+    if control.read_now(|state| !state.administrators.is_empty()) {
+        return Ok(None);
+    }
+    first_time(control, sandbox, secrets, data).await.map(Some)
 }
 
 /// The credentials that were made when the node was furnished. They are stored nowhere else.
@@ -82,7 +79,7 @@ fn identify(control: &Control, text: &str) -> anyhow::Result<Caller> {
 
 async fn first_time(
     control: &Control,
-    sandbox: &Sandbox,
+    sandbox: &SandboxAddresses,
     secrets: &DevSecrets,
     data: &Path,
 ) -> anyhow::Result<Furnished> {
@@ -98,7 +95,7 @@ async fn first_time(
             &admin,
             NewIdentityProvider {
                 name: "sandbox".to_owned(),
-                issuer: sandbox.idp_issuer().to_owned(),
+                issuer: sandbox.idp.clone(),
                 client_id: "leasehold".to_owned(),
                 client_secret: secrets.idp_client.clone(),
                 join_claim: JoinClaim::Sub,
@@ -122,7 +119,7 @@ async fn first_time(
                 name: CONNECTOR.to_owned(),
                 provider: "sandbox".to_owned(),
                 client_id: "leasehold".to_owned(),
-                issuer: Some(sandbox.provider_issuer().to_owned()),
+                issuer: Some(sandbox.provider.clone()),
                 endpoints: None,
                 isolation: Isolation::Shared,
                 exposure: Exposure::HandOut,
@@ -145,7 +142,11 @@ async fn first_time(
     Ok(Furnished { admin: admin_credential, gateway: credential })
 }
 
-fn register_redirects(control: &Control, sandbox: &Sandbox) -> anyhow::Result<()> {
+/// Tells the sandbox the redirect URIs, which it does not keep.
+///
+/// # Errors
+/// Where these data belong to another sandbox.
+pub(super) fn register_redirects(control: &Control, sandbox: &Sandbox) -> anyhow::Result<()> {
     let (providers, connectors) = control.read_now(|state| {
         let providers: Vec<_> = state.identity_providers.iter().map(|(_, known)| known.clone()).collect();
         let connectors: Vec<_> = state.connectors.iter().map(|(_, known)| known.clone()).collect();

@@ -1,6 +1,10 @@
 //! What `dev` draws for itself: sandbox passwords and client secrets, kept beside the data so that a second start finds them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use anyhow::Context;
 use leasehold_sandbox::Sandbox;
@@ -31,6 +35,17 @@ pub struct DevSecrets {
     pub sandbox_script: SecretString,
     /// The ports of the sandbox's identity provider, OAuth provider and script, once it has run: issuers must not move.
     pub ports: Option<(u16, u16, u16)>,
+}
+
+/// Where a sandbox is.
+#[derive(Debug, Clone)]
+pub struct SandboxAddresses {
+    /// The issuer of its identity provider.
+    pub idp: String,
+    /// The issuer of its OAuth provider.
+    pub provider: String,
+    /// Its script.
+    pub script: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,6 +112,16 @@ impl DevSecrets {
         };
         let text = toml::to_string(&stored).context("cannot write the sandbox's secrets")?;
         write_private(&data.join(FILE), text.as_bytes())
+    }
+
+    /// Where the sandbox is, once it has run.
+    pub fn issuers(&self) -> Option<SandboxAddresses> {
+        let at = |port: u16| format!("http://{}", SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        self.ports.map(|(idp, provider, script)| SandboxAddresses {
+            idp: at(idp),
+            provider: at(provider),
+            script: at(script),
+        })
     }
 
     /// A person's password.
