@@ -29,7 +29,7 @@ test-long:
 golden:
     LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec
 
-# Measure a committed lease beside the disk, and a repeated one beside an empty call. Half a minute.
-bench:
+# Measure one node beside etcd, PostgreSQL, the disk and an empty call, in turns. Peers that are not installed are named and left out. Some minutes.
+bench *ARGS:
     cargo build --release --package leasehold --package leasehold-bench
-    cargo run --release --package leasehold-bench
+    cargo run --release --package leasehold-bench -- {{ARGS}}

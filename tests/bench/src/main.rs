@@ -1,108 +1,291 @@
-//! What a committed lease costs beside the disk below it, and a repeated one beside an empty gRPC call.
+//! What one node does beside etcd, PostgreSQL, the disk and an empty call, in turns and in one run.
 //!
-//! It starts the release binary as a process with its sandbox, on loopback, and takes peer and product in turns. What it prints are medians
-//! over the rounds and the ratio of each round's pair; the absolute figures are those of one machine at one hour and stand only beside their
-//! peer's. It runs for about half a minute and ends by itself.
+//! It starts the release binary with its sandbox, and the peers that are installed, each as a process in a folder of its own, on loopback. What it
+//! prints are medians over the rounds and the ratio of each round's pair; absolute figures are those of one machine at one hour. It runs for a
+//! few minutes and ends by itself. Exit code 1: it could not measure.
 
-mod node;
+mod apply;
+mod load;
 mod peers;
+mod product;
+mod table;
 
-use std::{future::Future, io::Write as _, time::Duration};
+use std::{
+    fs,
+    future::Future,
+    io::{BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
+use clap::Parser;
 use tokio::time::Instant;
 
-use crate::node::Bench;
+use crate::{
+    load::{Measured, closed_loop},
+    peers::{disk, etcd, health, postgres},
+    product::Product,
+    table::{Row, median},
+};
 
-/// How often each pair is taken.
-const ROUNDS: usize = 5;
-/// How long one measurement takes.
-const TURN: Duration = Duration::from_millis(1500);
-/// Callers at once where several call.
-const CALLERS: usize = 64;
+/// Connections of every client, PostgreSQL's excepted, where each caller has one.
+const CONNECTIONS: usize = 8;
+/// Callers at once.
+const CALLERS: [usize; 3] = [1, 64, 512];
 
-/// One row of the table: a peer and the product, in turns.
-struct Row {
-    name: &'static str,
-    peer_name: &'static str,
-    /// Per second, a round each: the product's and the peer's.
-    rounds: Vec<(f64, f64)>,
+/// Measure one node beside its peers
+#[derive(Debug, Clone, Parser)]
+struct Options {
+    /// How often each pair is taken
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    rounds: u8,
+    /// How long one measurement takes, in milliseconds
+    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u64).range(50..=10_000))]
+    turn: u64,
+    /// Where to write every round as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Try the harness with one short round of any build: its figures mean nothing
+    #[arg(long)]
+    smoke: bool,
 }
 
-impl Row {
-    const fn new(name: &'static str, peer_name: &'static str) -> Self {
-        Self { name, peer_name, rounds: Vec::new() }
-    }
-
-    fn print(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        let ours = median(self.rounds.iter().map(|(ours, _)| *ours).collect());
-        let peers = median(self.rounds.iter().map(|(_, peer)| *peer).collect());
-        let ratio = median(self.rounds.iter().map(|(ours, peer)| ours / peer).collect());
-        writeln!(out, "{:<52} {ours:>9.0}/s", self.name)?;
-        writeln!(out, "{:<52} {peers:>9.0}/s   ratio {ratio:.3}", format!("  beside {}", self.peer_name))
-    }
-}
-
-/// The middle of what was measured; 0 where nothing was.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// Repeats something for one turn, by several callers at once. Answers how often it was done a second.
-async fn per_second<C, F>(callers: Vec<C>, call: impl Fn(C) -> F + Copy) -> anyhow::Result<f64>
-where
-    F: Future<Output = anyhow::Result<C>>,
-{
-    let started = Instant::now();
-    let loops = callers.into_iter().map(|mut caller| async move {
-        let mut done = 0_u32;
-        while started.elapsed() < TURN {
-            caller = call(caller).await?;
-            done += 1;
+/// One pair: the product's turn and the peer's, round by round.
+async fn measure(options: &Options, product: &Product) -> anyhow::Result<Vec<Row>> {
+    let turn = Duration::from_millis(options.turn);
+    let mut rows = Vec::new();
+    rows.push(commits_beside_the_disk(options, product, turn).await?);
+    rows.push(repeats_beside_empty_calls(options, product, turn).await?);
+    match etcd::start(CONNECTIONS).await? {
+        Some((peer, connections)) => {
+            for callers in CALLERS {
+                let beside = |count| etcd::callers(&connections, count);
+                rows.push(
+                    new_leases(
+                        options,
+                        product,
+                        turn,
+                        "P1",
+                        callers,
+                        "etcd `put` of 512 bytes",
+                        beside,
+                        etcd::put,
+                    )
+                    .await?,
+                );
+                rows.push(
+                    new_leases(
+                        options,
+                        product,
+                        turn,
+                        "P1",
+                        callers,
+                        "etcd `lease grant`",
+                        beside,
+                        etcd::grant,
+                    )
+                    .await?,
+                );
+                rows.push(repeats(options, product, turn, callers, beside).await?);
+            }
+            peer.stop().await?;
         }
-        anyhow::Ok(done)
-    });
-    let done = futures::future::try_join_all(loops).await?;
-    Ok(f64::from(done.iter().sum::<u32>()) / started.elapsed().as_secs_f64())
-}
-
-async fn measure(bench: &Bench) -> anyhow::Result<[Row; 2]> {
-    let mut committed = Row::new(
-        "commits, one caller that acquires and releases",
-        "write + fdatasync of 512 bytes, one thread",
-    );
-    let mut repeated = Row::new(
-        "leases acquired again (no event), 64 callers",
-        "gRPC health checks of the same node, 64 callers",
-    );
-    for round in 0..ROUNDS {
-        writeln!(std::io::stderr(), "round {} of {ROUNDS}", round + 1)?;
-        let directory = bench.data().to_owned();
-        let disk = tokio::task::spawn_blocking(move || peers::synced_writes(&directory, TURN)).await??;
-        let pairs = per_second(vec![bench.leases()], node::acquire_and_release).await?;
-        // Each of the two is one committed event.
-        committed.rounds.push((pairs * 2.0, disk));
-
-        let checks = per_second(vec![bench.health(); CALLERS], peers::health_check).await?;
-        node::acquire(bench.leases()).await?;
-        let again = per_second(vec![bench.leases(); CALLERS], node::acquire).await?;
-        repeated.rounds.push((again, checks));
-        node::acquire_and_release(bench.leases()).await?;
+        None => note("etcd is not installed (Debian: etcd-server): P1 and P3 are left out")?,
     }
-    Ok([committed, repeated])
+    let callers = 64;
+    match postgres::start(callers).await? {
+        Some((peer, connected)) => {
+            let mut row = Row::new(
+                "P4",
+                format!("new leases, {callers} callers"),
+                "PostgreSQL: read a token, insert an audit row, one transaction",
+            );
+            let mut connected = connected;
+            for _ in 0..options.rounds {
+                let (ours, held) = closed_loop(product.callers(callers), turn, product::acquire).await?;
+                product::release(held).await?;
+                let (peers, again) = closed_loop(connected, turn, postgres::read_and_audit).await?;
+                connected = again;
+                row.rounds.push((ours, peers));
+            }
+            drop(connected);
+            rows.push(row);
+            peer.stop().await?;
+        }
+        None => note("PostgreSQL is not installed (Debian: postgresql): P4 is left out")?,
+    }
+    Ok(rows)
 }
 
-#[tokio::main(flavor = "current_thread")]
+async fn commits_beside_the_disk(
+    options: &Options,
+    product: &Product,
+    turn: Duration,
+) -> anyhow::Result<Row> {
+    let mut row = Row::new("", "new leases, 1 caller", "write + fdatasync of 512 bytes, one thread");
+    for _ in 0..options.rounds {
+        let (ours, held) = closed_loop(product.callers(1), turn, product::acquire).await?;
+        product::release(held).await?;
+        let directory = product.data().to_owned();
+        let disk = tokio::task::spawn_blocking(move || disk::synced_writes(&directory, turn)).await??;
+        row.rounds.push((ours, Measured { per_second: disk, p50: 1e3 / disk, p99: f64::NAN }));
+    }
+    Ok(row)
+}
+
+async fn repeats_beside_empty_calls(
+    options: &Options,
+    product: &Product,
+    turn: Duration,
+) -> anyhow::Result<Row> {
+    let callers = 64;
+    let mut row = Row::new(
+        "",
+        format!("leases acquired again, {callers} callers"),
+        "gRPC health checks of the same node",
+    );
+    for _ in 0..options.rounds {
+        let ours = repeated(product, callers, turn).await?;
+        let (peers, _) = closed_loop(product.health(callers), turn, health::check).await?;
+        row.rounds.push((ours, peers));
+    }
+    Ok(row)
+}
+
+async fn repeated(product: &Product, callers: usize, turn: Duration) -> anyhow::Result<Measured> {
+    let mut holding = Vec::with_capacity(callers);
+    for caller in product.callers(callers) {
+        holding.push(product::acquire(caller).await?);
+    }
+    let (ours, held) = closed_loop(holding, turn, product::repeat).await?;
+    product::release(held).await?;
+    Ok(ours)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one row is named by all of them")]
+async fn new_leases<F>(
+    options: &Options,
+    product: &Product,
+    turn: Duration,
+    target: &'static str,
+    callers: usize,
+    peer: &str,
+    beside: impl Fn(usize) -> Vec<etcd::Caller>,
+    call: impl Fn(etcd::Caller) -> F + Copy + Send + 'static,
+) -> anyhow::Result<Row>
+where
+    F: Future<Output = anyhow::Result<etcd::Caller>> + Send,
+{
+    let mut row = Row::new(target, format!("new leases, {callers} callers"), peer);
+    for _ in 0..options.rounds {
+        let (ours, held) = closed_loop(product.callers(callers), turn, product::acquire).await?;
+        product::release(held).await?;
+        let (peers, _) = closed_loop(beside(callers), turn, call).await?;
+        row.rounds.push((ours, peers));
+    }
+    Ok(row)
+}
+
+async fn repeats(
+    options: &Options,
+    product: &Product,
+    turn: Duration,
+    callers: usize,
+    beside: impl Fn(usize) -> Vec<etcd::Caller>,
+) -> anyhow::Result<Row> {
+    let mut row =
+        Row::new("P3", format!("leases acquired again, {callers} callers"), "etcd linearizable `get`");
+    for _ in 0..options.rounds {
+        let ours = repeated(product, callers, turn).await?;
+        let (peers, _) = closed_loop(beside(callers), turn, etcd::get).await?;
+        row.rounds.push((ours, peers));
+    }
+    Ok(row)
+}
+
+/// P9 as far as one node goes: bytes that an event takes in the hot ledger, written alone and by many, and how fast an export is verified.
+async fn sizes(options: &Options, product: &Product) -> anyhow::Result<Vec<String>> {
+    let turn = Duration::from_millis(options.turn) * u32::from(options.rounds);
+    let mut found = Vec::new();
+    for callers in [1, 512] {
+        let (events, bytes) = (product.events().await?, product.ledger_bytes()?);
+        let until = Instant::now() + turn;
+        while Instant::now() < until {
+            let slice = Duration::from_millis(options.turn);
+            let (_, held) = closed_loop(product.callers(callers), slice, product::acquire).await?;
+            product::release(held).await?;
+        }
+        let (events, bytes) =
+            (product.events().await? - events, product.ledger_bytes()?.saturating_sub(bytes));
+        let each = bytes as f64 / events as f64;
+        found.push(format!(
+            "P9: {each:.0} bytes of the hot ledger (sled) an event, {callers} callers, {events} events"
+        ));
+    }
+    let out = product.data().join("bench.jsonl");
+    let file = out.to_str().context("a path that is no text")?;
+    product.run(&["audit", "export", "--out", file]).await?;
+    let lines = BufReader::new(fs::File::open(&out)?).lines().count();
+    let mut rates = Vec::new();
+    for _ in 0..options.rounds {
+        let started = Instant::now();
+        product.run(&["audit", "verify", file]).await?;
+        let ours = lines as f64 / started.elapsed().as_secs_f64();
+        let started = Instant::now();
+        let hashed = tokio::process::Command::new("sha256sum").arg(&out).output().await?;
+        ensure!(hashed.status.success(), "sha256sum failed");
+        rates.push((ours, lines as f64 / started.elapsed().as_secs_f64()));
+    }
+    let ours = median(rates.iter().map(|(ours, _)| *ours).collect());
+    let ratio = median(rates.iter().map(|(ours, peer)| ours / peer).collect());
+    found.push(format!(
+        "P9: `audit verify` of {lines} lines: {ours:.0} lines/s, {ratio:.2} of what `sha256sum` takes for the same file"
+    ));
+    Ok(found)
+}
+
+fn note(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stderr(), "{text}")?)
+}
+
+#[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    ensure!(!cfg!(debug_assertions), "a benchmark of a debug build says nothing: use `just bench`");
+    let mut options = Options::parse();
+    if options.smoke {
+        (options.rounds, options.turn) = (1, 100);
+    }
+    ensure!(
+        options.smoke || !cfg!(debug_assertions),
+        "a benchmark of a debug build says nothing: use `just bench`, or `--smoke` to try the harness"
+    );
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("two crypto providers")?;
-    let bench = Bench::start().await?;
-    let rows = measure(&bench).await;
-    bench.stop().await?;
+    note("rows a second of the ledger under apply")?;
+    let mut remarks = tokio::task::spawn_blocking({
+        let turn = Duration::from_millis(options.turn);
+        move || apply::rows_a_second(turn)
+    })
+    .await??;
+    note("starting the product")?;
+    let product = Product::start(CONNECTIONS).await?;
+    let measured = async {
+        let rows = measure(&options, &product).await?;
+        remarks.extend(sizes(&options, &product).await?);
+        anyhow::Ok(rows)
+    }
+    .await;
+    product.stop().await?;
+    let rows = measured?;
     let mut out = std::io::stdout().lock();
-    for row in rows? {
-        row.print(&mut out)?;
+    table::markdown(&rows, &mut out)?;
+    for remark in &remarks {
+        writeln!(out, "\n{remark}")?;
+    }
+    if options.smoke {
+        writeln!(out, "\nA smoke run: these figures mean nothing.")?;
+    }
+    if let Some(file) = &options.json {
+        fs::write(file, format!("{:#}\n", table::data(&rows)))?;
     }
     Ok(())
 }

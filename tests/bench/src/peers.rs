@@ -1,47 +1,73 @@
 //! What the product is measured beside, on the same machine in the same run.
 
+pub(crate) mod disk;
+pub(crate) mod etcd;
+pub(crate) mod health;
+pub(crate) mod postgres;
+
 use std::{
-    fs::File,
-    io::{Seek as _, Write as _},
-    path::Path,
+    net::TcpListener,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
-use tokio::time::Instant;
-use tonic::transport::Channel;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+use anyhow::{Context, bail, ensure};
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
 };
 
-/// Where the file begins anew, so that it stays small.
-const FILE_MAX: u32 = 8192;
+/// How long a peer may take to be ready, or to end.
+const READY_MAX: Duration = Duration::from_secs(30);
 
-/// The disk by itself: 512 bytes written and synced, one after the other, for so long. Answers how many a second.
-///
-/// # Errors
-/// What the disk says.
-pub(crate) fn synced_writes(directory: &Path, turn: Duration) -> anyhow::Result<f64> {
-    let mut file = File::create(directory.join("disk-by-itself")).context("cannot make a file")?;
-    let record = [0x5a; 512];
-    let (started, mut done) = (Instant::now(), 0_u32);
-    while started.elapsed() < turn {
-        if done.is_multiple_of(FILE_MAX) {
-            file.rewind()?;
-        }
-        file.write_all(&record)?;
-        file.sync_data()?;
-        done += 1;
-    }
-    Ok(f64::from(done) / started.elapsed().as_secs_f64())
+/// A peer's process, in a folder of its own.
+pub(crate) struct Peer {
+    child: Child,
+    name: &'static str,
+    _folder: tempfile::TempDir,
 }
 
-/// A call that decides nothing.
-///
-/// # Errors
-/// Where the node is not well.
-pub(crate) async fn health_check(mut client: HealthClient<Channel>) -> anyhow::Result<HealthClient<Channel>> {
-    let answer = client.check(HealthCheckRequest::default()).await?.into_inner();
-    ensure!(answer.status() == ServingStatus::Serving, "the node does not serve");
-    Ok(client)
+impl Peer {
+    /// Ends it as its operator would, and waits until it has ended.
+    ///
+    /// # Errors
+    /// Where it goes on.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().with_context(|| format!("{} has ended by itself", self.name))?;
+        let told = Command::new("kill").args(["-INT", &pid.to_string()]).status().await?;
+        ensure!(told.success(), "{} could not be told to end", self.name);
+        timeout(READY_MAX, self.child.wait()).await.with_context(|| format!("{} goes on", self.name))??;
+        Ok(())
+    }
+}
+
+/// The first of these files that is there.
+fn installed(candidates: &[&str]) -> Option<PathBuf> {
+    candidates.iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
+}
+
+/// A loopback port that nobody listens on at the moment.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Tries until it succeeds, or the process ends, or it takes too long.
+async fn until_ready<T>(
+    child: &mut Child,
+    name: &str,
+    mut attempt: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let deadline = Instant::now() + READY_MAX;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            bail!("{name} ended with {status}");
+        }
+        match attempt().await {
+            Ok(ready) => return Ok(ready),
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).with_context(|| format!("{name} was not ready in time"));
+            }
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
 }
