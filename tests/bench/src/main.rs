@@ -43,6 +43,9 @@ struct Options {
     /// How long one measurement takes, in milliseconds
     #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u64).range(50..=10_000))]
     turn: u64,
+    /// Measure one target alone: P1, P3, P4 or P9
+    #[arg(long, value_name = "TARGET", value_parser = ["P1", "P3", "P4", "P9"])]
+    only: Option<String>,
     /// Where to write every round as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -51,71 +54,77 @@ struct Options {
     smoke: bool,
 }
 
-/// One pair: the product's turn and the peer's, round by round.
+impl Options {
+    fn wants(&self, target: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == target)
+    }
+}
+
+/// The product's turn and the peer's, round by round, for every target that is asked for.
 async fn measure(options: &Options, product: &Product) -> anyhow::Result<Vec<Row>> {
     let turn = Duration::from_millis(options.turn);
     let mut rows = Vec::new();
-    rows.push(commits_beside_the_disk(options, product, turn).await?);
-    rows.push(repeats_beside_empty_calls(options, product, turn).await?);
-    match etcd::start(CONNECTIONS).await? {
-        Some((peer, connections)) => {
-            for callers in CALLERS {
-                let beside = |count| etcd::callers(&connections, count);
-                rows.push(
-                    new_leases(
-                        options,
-                        product,
-                        turn,
-                        "P1",
-                        callers,
-                        "etcd `put` of 512 bytes",
-                        beside,
-                        etcd::put,
-                    )
-                    .await?,
-                );
-                rows.push(
-                    new_leases(
-                        options,
-                        product,
-                        turn,
-                        "P1",
-                        callers,
-                        "etcd `lease grant`",
-                        beside,
-                        etcd::grant,
-                    )
-                    .await?,
-                );
-                rows.push(repeats(options, product, turn, callers, beside).await?);
-            }
-            peer.stop().await?;
-        }
-        None => note("etcd is not installed (Debian: etcd-server): P1 and P3 are left out")?,
+    if options.only.is_none() {
+        rows.push(commits_beside_the_disk(options, product, turn).await?);
+        rows.push(repeats_beside_empty_calls(options, product, turn).await?);
     }
-    let callers = 64;
-    match postgres::start(callers).await? {
-        Some((peer, connected)) => {
-            let mut row = Row::new(
-                "P4",
-                format!("new leases, {callers} callers"),
-                "PostgreSQL: read a token, insert an audit row, one transaction",
-            );
-            let mut connected = connected;
-            for _ in 0..options.rounds {
-                let (ours, held) = closed_loop(product.callers(callers), turn, product::acquire).await?;
-                product::release(held).await?;
-                let (peers, again) = closed_loop(connected, turn, postgres::read_and_audit).await?;
-                connected = again;
-                row.rounds.push((ours, peers));
-            }
-            drop(connected);
-            rows.push(row);
-            peer.stop().await?;
-        }
-        None => note("PostgreSQL is not installed (Debian: postgresql): P4 is left out")?,
+    if options.wants("P1") || options.wants("P3") {
+        rows.extend(beside_etcd(options, product, turn).await?);
+    }
+    if options.wants("P4") {
+        rows.extend(beside_postgres(options, product, turn).await?);
     }
     Ok(rows)
+}
+
+async fn beside_etcd(options: &Options, product: &Product, turn: Duration) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let Some((peer, connections)) = etcd::start(CONNECTIONS).await? else {
+        note("etcd is not installed (Debian: etcd-server): P1 and P3 are left out")?;
+        return Ok(rows);
+    };
+    let beside = |count| etcd::callers(&connections, count);
+    for callers in CALLERS {
+        if options.wants("P1") {
+            rows.push(
+                new_leases(options, product, turn, callers, "etcd `put` of 512 bytes", beside, etcd::put)
+                    .await?,
+            );
+            rows.push(
+                new_leases(options, product, turn, callers, "etcd `lease grant`", beside, etcd::grant)
+                    .await?,
+            );
+        }
+        if options.wants("P3") {
+            rows.push(repeats(options, product, turn, callers, beside).await?);
+        }
+    }
+    peer.stop().await?;
+    Ok(rows)
+}
+
+async fn beside_postgres(
+    options: &Options,
+    product: &Product,
+    turn: Duration,
+) -> anyhow::Result<Option<Row>> {
+    let callers = 64;
+    let Some((peer, mut connected)) = postgres::start(callers).await? else {
+        note("PostgreSQL is not installed (Debian: postgresql): P4 is left out")?;
+        return Ok(None);
+    };
+    let name = format!("new leases, {callers} callers");
+    let mut row = Row::new("P4", name, "PostgreSQL: read a token, insert an audit row, one transaction");
+    for _ in 0..options.rounds {
+        let (ours, held) = closed_loop(product.callers(callers), turn, product::acquire).await?;
+        product::release(held).await?;
+        let (peers, again) = closed_loop(connected, turn, postgres::read_and_audit).await?;
+        connected = again;
+        row.rounds.push((ours, peers));
+    }
+    drop(connected);
+    peer.stop().await?;
+    Ok(Some(row))
 }
 
 async fn commits_beside_the_disk(
@@ -163,12 +172,10 @@ async fn repeated(product: &Product, callers: usize, turn: Duration) -> anyhow::
     Ok(ours)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one row is named by all of them")]
 async fn new_leases<F>(
     options: &Options,
     product: &Product,
     turn: Duration,
-    target: &'static str,
     callers: usize,
     peer: &str,
     beside: impl Fn(usize) -> Vec<etcd::Caller>,
@@ -177,7 +184,7 @@ async fn new_leases<F>(
 where
     F: Future<Output = anyhow::Result<etcd::Caller>> + Send,
 {
-    let mut row = Row::new(target, format!("new leases, {callers} callers"), peer);
+    let mut row = Row::new("P1", format!("new leases, {callers} callers"), peer);
     for _ in 0..options.rounds {
         let (ours, held) = closed_loop(product.callers(callers), turn, product::acquire).await?;
         product::release(held).await?;
@@ -260,17 +267,19 @@ async fn main() -> anyhow::Result<()> {
         "a benchmark of a debug build says nothing: use `just bench`, or `--smoke` to try the harness"
     );
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("two crypto providers")?;
-    note("rows a second of the ledger under apply")?;
-    let mut remarks = tokio::task::spawn_blocking({
+    let mut remarks = Vec::new();
+    if options.only.is_none() {
+        note("rows a second of the ledger under apply")?;
         let turn = Duration::from_millis(options.turn);
-        move || apply::rows_a_second(turn)
-    })
-    .await??;
+        remarks = tokio::task::spawn_blocking(move || apply::rows_a_second(turn)).await??;
+    }
     note("starting the product")?;
     let product = Product::start(CONNECTIONS).await?;
     let measured = async {
         let rows = measure(&options, &product).await?;
-        remarks.extend(sizes(&options, &product).await?);
+        if options.wants("P9") {
+            remarks.extend(sizes(&options, &product).await?);
+        }
         anyhow::Ok(rows)
     }
     .await;

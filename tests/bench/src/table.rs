@@ -56,7 +56,13 @@ pub(crate) fn markdown(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "| target | work | ours | beside | peer | ratio |")?;
     writeln!(out, "|---|---|---|---|---|---|")?;
     for row in rows {
-        let shown = |rate: f64, p50: f64, p99: f64| format!("{rate:.0}/s, p50 {p50:.2} ms, p99 {p99:.2}");
+        let shown = |rate: f64, p50: f64, p99: f64| {
+            if p99.is_nan() {
+                format!("{rate:.0}/s")
+            } else {
+                format!("{rate:.0}/s, p50 {p50:.2} ms, p99 {p99:.2}")
+            }
+        };
         writeln!(
             out,
             "| {} | {} | {} | {} | {} | **{:.2}** |",
