@@ -9,7 +9,10 @@ use leasehold_domain::{
 };
 use thiserror::Error;
 
-use crate::question::{AdministerQuestion, Asked, LeaseQuestion, Unaskable};
+use crate::{
+    answers::Answers,
+    question::{AdministerQuestion, Asked, LeaseAction, LeaseQuestion, Terms, Unaskable},
+};
 
 /// The schema that policies are validated against.
 pub const SCHEMA: &str = include_str!("leasehold.cedarschema");
@@ -41,6 +44,7 @@ pub struct Engine {
     version: u64,
     policies: PolicySet,
     authorizer: Authorizer,
+    answers: Answers,
 }
 
 impl Engine {
@@ -50,7 +54,7 @@ impl Engine {
     /// [`InvalidPolicies`] where the text does not parse, breaks the schema, or exceeds a bound.
     pub fn new(version: u64, text: &str) -> Result<Self, InvalidPolicies> {
         let policies = validated(text)?;
-        Ok(Self { version, policies, authorizer: Authorizer::new() })
+        Ok(Self { version, policies, authorizer: Authorizer::new(), answers: Answers::default() })
     }
 
     /// Says what is wrong with a policy set, and takes nothing.
@@ -68,12 +72,12 @@ impl Engine {
 
     /// May this workload have a token that can do this?
     pub fn lease(&self, question: &LeaseQuestion<'_>) -> Verdict {
-        self.answer(question.lease())
+        self.answer_once(&question.terms(LeaseAction::Lease))
     }
 
     /// May this workload vouch for this subject?
     pub fn act_as(&self, question: &LeaseQuestion<'_>) -> Verdict {
-        self.answer(question.act_as())
+        self.answer_once(&question.terms(LeaseAction::ActAs))
     }
 
     /// May this administrator do this?
@@ -81,12 +85,30 @@ impl Engine {
         self.answer(question.administer())
     }
 
+    /// The answer depends on the terms and on this policy set, which never changes, and on nothing else: so it is worked out once.
+    fn answer_once(&self, terms: &Terms<'_>) -> Verdict {
+        let key = terms.key();
+        self.answers.known(&key).unwrap_or_else(|| {
+            let (verdict, sound) = self.work_out(terms.ask());
+            // What could not be evaluated is a denial, and may have failed for want of something that is there the next time.
+            if sound {
+                self.answers.keep(key, verdict.clone());
+            }
+            verdict
+        })
+    }
+
     fn answer(&self, asked: Result<Asked, Unaskable>) -> Verdict {
+        self.work_out(asked).0
+    }
+
+    /// The verdict, and whether every policy could be evaluated.
+    fn work_out(&self, asked: Result<Asked, Unaskable>) -> (Verdict, bool) {
         let denied = Verdict {
             permitted: false,
             decision: Decision { version: self.version, determining: Vec::new() },
         };
-        let Ok(Asked { request, entities }) = asked else { return denied };
+        let Ok(Asked { request, entities }) = asked else { return (denied, false) };
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let mut determining: Vec<Label<64>> = response
             .diagnostics()
@@ -102,7 +124,7 @@ impl Engine {
         // A policy that could not be evaluated might have been the one that forbids.
         let sound = response.diagnostics().errors().next().is_none();
         let permitted = sound && response.decision() == CedarDecision::Allow;
-        Verdict { permitted, decision: Decision { version: self.version, determining } }
+        (Verdict { permitted, decision: Decision { version: self.version, determining } }, sound)
     }
 }
 

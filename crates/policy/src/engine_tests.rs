@@ -201,7 +201,8 @@ fn what_is_asked_agrees_with_the_schema() {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
     let (world, scopes) = (world(), scopes("files.read"));
     let question = question(&world, &scopes);
-    for asked in [question.lease().unwrap(), question.act_as().unwrap()] {
+    for asked in [LeaseAction::Lease, LeaseAction::ActAs].map(|action| question.terms(action).ask().unwrap())
+    {
         let Asked { request, entities } = asked;
         let context = request.context().unwrap().clone();
         let checked = cedar_policy::Request::new(
@@ -214,5 +215,44 @@ fn what_is_asked_agrees_with_the_schema() {
         assert!(checked.is_ok(), "{checked:?}");
         let entities: Vec<_> = entities.iter().cloned().collect();
         assert!(cedar_policy::Entities::from_entities(entities, Some(&schema)).is_ok());
+    }
+}
+
+#[test]
+fn a_remembered_answer_is_the_one_that_would_be_worked_out_whatever_differs() {
+    let engine = Engine::new(7, READS).unwrap();
+    let name = |text| Name::new(text).unwrap();
+    let (reads, writes) = (scopes("files.read"), scopes("files.write"));
+    let mut worlds: Vec<World> = (0..8).map(|_| world()).collect();
+    worlds[1].workload.name = name("rogue");
+    worlds[2].workload.kind = workload::Kind::McpServer(McpServerId::from_bytes([2; 16]));
+    worlds[3].server.name = name("mail");
+    worlds[4].connector.registration.name = name("other");
+    worlds[5].connector.registration.provider = name("other");
+    worlds[6].connector.registration.exposure = Exposure::InjectOnly;
+    worlds[7].subject.id = SubjectId::from_bytes([5; 16]);
+    let mut questions = Vec::new();
+    for world in &worlds {
+        for scopes in [&reads, &writes] {
+            let plain = question(world, scopes);
+            let unvouched = LeaseSubject { vouched: false, ..plain.subject };
+            questions.extend([
+                plain,
+                LeaseQuestion { certificate: true, ..plain },
+                LeaseQuestion { development: true, ..plain },
+                LeaseQuestion { subject: unvouched, ..plain },
+            ]);
+        }
+    }
+    let terms =
+        questions.iter().flat_map(|asked| [asked.terms(LeaseAction::Lease), asked.terms(LeaseAction::ActAs)]);
+    let keys: std::collections::BTreeSet<_> = terms.map(|terms| terms.key()).collect();
+    assert_eq!(keys.len(), 2 * questions.len(), "two questions were taken for one");
+    for _ in 0..2 {
+        for asked in &questions {
+            let fresh = Engine::new(7, READS).unwrap();
+            assert_eq!(engine.lease(asked), fresh.lease(asked));
+            assert_eq!(engine.act_as(asked), fresh.act_as(asked));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Default deny. The crate turns a question in the domain's words into a Cedar request and answers with the policies that decided. It knows
 //! neither storage nor how the caller proved who it is. An administrator may never lease: the schema gives the action to workloads alone.
 
+mod answers;
 mod engine;
 mod question;
 

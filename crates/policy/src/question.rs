@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    str::FromStr,
+    sync::LazyLock,
 };
 
 use cedar_policy::{
@@ -79,13 +79,45 @@ pub(crate) struct Asked {
     pub(crate) entities: Entities,
 }
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, Unaskable> {
-    let kind = EntityTypeName::from_str(&format!("Leasehold::{kind}")).map_err(|_| Unaskable)?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+/// The kinds of things that policies speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Action,
+    Administrator,
+    Connector,
+    McpServer,
+    Organisation,
+    Role,
+    Subject,
+    Workload,
+}
+
+/// A kind's name as Cedar holds it. It is parsed once: parsing costs as much as an answer.
+fn type_name(kind: Kind) -> EntityTypeName {
+    static NAMES: LazyLock<[EntityTypeName; 8]> = LazyLock::new(|| {
+        ["Action", "Administrator", "Connector", "McpServer", "Organisation", "Role", "Subject", "Workload"]
+            .map(|name| format!("Leasehold::{name}").parse().expect("two identifiers are a type's name"))
+    });
+    let [action, administrator, connector, mcp_server, organisation, role, subject, workload] = &*NAMES;
+    let name = match kind {
+        Kind::Action => action,
+        Kind::Administrator => administrator,
+        Kind::Connector => connector,
+        Kind::McpServer => mcp_server,
+        Kind::Organisation => organisation,
+        Kind::Role => role,
+        Kind::Subject => subject,
+        Kind::Workload => workload,
+    };
+    name.clone()
+}
+
+fn uid(kind: Kind, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(type_name(kind), EntityId::new(id))
 }
 
 fn entity(
-    kind: &str,
+    kind: Kind,
     id: &str,
     attributes: &[(&str, &str)],
     parents: BTreeSet<EntityUid>,
@@ -94,7 +126,7 @@ fn entity(
         .iter()
         .map(|(name, value)| ((*name).to_owned(), RestrictedExpression::new_string((*value).to_owned())))
         .collect();
-    Entity::new(uid(kind, id)?, attributes, parents.into_iter().collect()).map_err(|_| Unaskable)
+    Entity::new(uid(kind, id), attributes, parents.into_iter().collect()).map_err(|_| Unaskable)
 }
 
 fn asked(
@@ -107,73 +139,157 @@ fn asked(
     let context = Context::from_pairs(context.into_iter().map(|(name, value)| (name.to_owned(), value)))
         .map_err(|_| Unaskable)?;
     let request =
-        Request::new(principal, uid("Action", action)?, resource, context, None).map_err(|_| Unaskable)?;
+        Request::new(principal, uid(Kind::Action, action), resource, context, None).map_err(|_| Unaskable)?;
     let entities = Entities::from_entities(entities, None).map_err(|_| Unaskable)?;
     Ok(Asked { request, entities })
 }
 
+/// Which of the two is asked about a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseAction {
+    /// Whether the workload may have the token.
+    Lease,
+    /// Whether the workload may vouch for the subject.
+    ActAs,
+}
+
+/// All that an answer about a lease depends on, beside the policies: what is not here, Cedar is not told.
+pub(crate) struct Terms<'a> {
+    action: LeaseAction,
+    workload: &'a str,
+    workload_kind: &'static str,
+    mcp_server: &'a str,
+    connector: &'a str,
+    provider: &'a str,
+    exposure: &'static str,
+    subject: String,
+    subject_kind: &'static str,
+    vouched: bool,
+    certificate: bool,
+    development: bool,
+    scopes: &'a ScopeSet,
+}
+
 impl LeaseQuestion<'_> {
-    fn parties(&self) -> Result<[Entity; 4], Unaskable> {
-        let kind = match self.workload.kind {
-            workload::Kind::Gateway => "gateway",
-            workload::Kind::McpServer(_) => "mcp-server",
-        };
-        let exposure = match self.connector.registration.exposure {
-            Exposure::HandOut => "hand_out",
-            Exposure::InjectOnly => "inject_only",
-        };
-        let subject_kind = match self.subject.subject.kind {
-            subject::Kind::Person => "person",
-            subject::Kind::Service { .. } => "service",
-            subject::Kind::Shared { .. } => "shared",
-        };
+    /// The question's terms.
+    pub(crate) fn terms(&self, action: LeaseAction) -> Terms<'_> {
         let registration = &self.connector.registration;
-        let connector = [("provider", registration.provider.as_str()), ("exposure", exposure)];
+        Terms {
+            action,
+            workload: self.workload.name.as_str(),
+            workload_kind: match self.workload.kind {
+                workload::Kind::Gateway => "gateway",
+                workload::Kind::McpServer(_) => "mcp-server",
+            },
+            mcp_server: self.mcp_server.name.as_str(),
+            connector: registration.name.as_str(),
+            provider: registration.provider.as_str(),
+            exposure: match registration.exposure {
+                Exposure::HandOut => "hand_out",
+                Exposure::InjectOnly => "inject_only",
+            },
+            subject: self.subject.subject.id.to_string(),
+            subject_kind: match self.subject.subject.kind {
+                subject::Kind::Person => "person",
+                subject::Kind::Service { .. } => "service",
+                subject::Kind::Shared { .. } => "shared",
+            },
+            vouched: self.subject.vouched,
+            certificate: self.certificate,
+            development: self.development,
+            scopes: self.scopes,
+        }
+    }
+}
+
+impl Terms<'_> {
+    /// The terms as bytes: equal for equal terms, and for no others.
+    pub(crate) fn key(&self) -> Box<[u8]> {
+        let Self {
+            action,
+            workload,
+            workload_kind,
+            mcp_server,
+            connector,
+            provider,
+            exposure,
+            subject,
+            subject_kind,
+            vouched,
+            certificate,
+            development,
+            scopes,
+        } = self;
+        let flags = [*action as u8, u8::from(*vouched), u8::from(*certificate), u8::from(*development)];
+        let texts = [
+            workload,
+            workload_kind,
+            mcp_server,
+            connector,
+            provider,
+            exposure,
+            subject.as_str(),
+            subject_kind,
+        ];
+        let mut key = Vec::with_capacity(256);
+        key.extend_from_slice(&flags);
+        // Each text with its length before it, so that no two lists of texts run together into one.
+        for text in texts.into_iter().chain(scopes.iter().map(|scope| scope.as_str())) {
+            key.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            key.extend_from_slice(text.as_bytes());
+        }
+        key.into_boxed_slice()
+    }
+
+    fn parties(&self) -> Result<[Entity; 4], Unaskable> {
+        let connector = [("provider", self.provider), ("exposure", self.exposure)];
         let none = BTreeSet::new;
         Ok([
-            entity("Workload", self.workload.name.as_str(), &[("kind", kind)], none())?,
-            entity("McpServer", self.mcp_server.name.as_str(), &[], none())?,
-            entity("Connector", registration.name.as_str(), &connector, none())?,
-            entity("Subject", &self.subject.subject.id.to_string(), &[("kind", subject_kind)], none())?,
+            entity(Kind::Workload, self.workload, &[("kind", self.workload_kind)], none())?,
+            entity(Kind::McpServer, self.mcp_server, &[], none())?,
+            entity(Kind::Connector, self.connector, &connector, none())?,
+            entity(Kind::Subject, &self.subject, &[("kind", self.subject_kind)], none())?,
         ])
     }
 
-    /// The question whether the workload may have the token.
-    pub(crate) fn lease(&self) -> Result<Asked, Unaskable> {
+    /// The Cedar request that they make.
+    pub(crate) fn ask(&self) -> Result<Asked, Unaskable> {
         let [workload, server, connector, subject] = self.parties()?;
-        let scopes =
-            self.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.as_str().to_owned()));
-        let context = [
-            ("mcp_server", RestrictedExpression::new_entity_uid(server.uid())),
-            ("subject", RestrictedExpression::new_entity_uid(subject.uid())),
-            ("scopes", RestrictedExpression::new_set(scopes)),
-            ("vouched", RestrictedExpression::new_bool(self.subject.vouched)),
-            ("certificate", RestrictedExpression::new_bool(self.certificate)),
-        ];
-        let (principal, resource) = (workload.uid(), connector.uid());
-        asked(principal, "lease", resource, context.into(), vec![workload, server, connector, subject])
-    }
-
-    /// The question whether the workload may vouch for the subject.
-    pub(crate) fn act_as(&self) -> Result<Asked, Unaskable> {
-        let [workload, server, connector, subject] = self.parties()?;
-        let context = [
-            ("mcp_server", RestrictedExpression::new_entity_uid(server.uid())),
-            ("connector", RestrictedExpression::new_entity_uid(connector.uid())),
-            ("certificate", RestrictedExpression::new_bool(self.certificate)),
-            ("development", RestrictedExpression::new_bool(self.development)),
-        ];
-        let (principal, resource) = (workload.uid(), subject.uid());
-        asked(principal, "act_as", resource, context.into(), vec![workload, server, connector, subject])
+        let mcp_server = ("mcp_server", RestrictedExpression::new_entity_uid(server.uid()));
+        let certificate = ("certificate", RestrictedExpression::new_bool(self.certificate));
+        let principal = workload.uid();
+        let (action, resource, context) = match self.action {
+            LeaseAction::Lease => {
+                let scopes = self.scopes.iter();
+                let scopes = scopes.map(|scope| RestrictedExpression::new_string(scope.as_str().to_owned()));
+                let context = BTreeMap::from([
+                    mcp_server,
+                    certificate,
+                    ("subject", RestrictedExpression::new_entity_uid(subject.uid())),
+                    ("scopes", RestrictedExpression::new_set(scopes)),
+                    ("vouched", RestrictedExpression::new_bool(self.vouched)),
+                ]);
+                ("lease", connector.uid(), context)
+            }
+            LeaseAction::ActAs => {
+                let context = BTreeMap::from([
+                    mcp_server,
+                    certificate,
+                    ("connector", RestrictedExpression::new_entity_uid(connector.uid())),
+                    ("development", RestrictedExpression::new_bool(self.development)),
+                ]);
+                ("act_as", subject.uid(), context)
+            }
+        };
+        asked(principal, action, resource, context, vec![workload, server, connector, subject])
     }
 }
 
 impl AdministerQuestion<'_> {
     pub(crate) fn administer(&self) -> Result<Asked, Unaskable> {
-        let roles: Result<BTreeSet<EntityUid>, Unaskable> =
-            self.administrator.roles.iter().map(|role| uid("Role", role_name(*role))).collect();
-        let administrator = entity("Administrator", &self.administrator.id.to_string(), &[], roles?)?;
-        let organisation = entity("Organisation", &self.organisation.to_string(), &[], BTreeSet::new())?;
+        let roles = self.administrator.roles.iter().map(|role| uid(Kind::Role, role_name(*role))).collect();
+        let administrator = entity(Kind::Administrator, &self.administrator.id.to_string(), &[], roles)?;
+        let organisation = entity(Kind::Organisation, &self.organisation.to_string(), &[], BTreeSet::new())?;
         let action = match self.action {
             AdministratorAction::Operate => "operate",
             AdministratorAction::Secure => "secure",
