@@ -1,5 +1,9 @@
 //! Workloads: the gateways and MCP servers that ask for leases, and how they prove who they are.
 
+use core::{fmt, str::FromStr};
+
+use thiserror::Error;
+
 use crate::{
     id::{CredentialId, McpServerId, Name, WorkloadId},
     text::{Digest, Label},
@@ -27,6 +31,36 @@ pub enum CertificateName {
     Spiffe(Label<255>),
     /// A DNS name, in lower case.
     Dns(Label<253>),
+}
+
+/// Why a text is not a certificate name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("spiffe://trust-domain/path of at most 255 bytes, or a DNS name")]
+pub struct InvalidCertificateName;
+
+impl FromStr for CertificateName {
+    type Err = InvalidCertificateName;
+
+    /// Reads a SPIFFE URI as it is, and a DNS name in lower case.
+    fn from_str(text: &str) -> Result<Self, InvalidCertificateName> {
+        if text.starts_with("spiffe://") {
+            return Label::new(text).map(Self::Spiffe).map_err(|_| InvalidCertificateName);
+        }
+        let dns = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        if text.is_empty() || !text.bytes().all(dns) || text.starts_with('.') || text.ends_with('.') {
+            return Err(InvalidCertificateName);
+        }
+        Label::new(&text.to_ascii_lowercase()).map(Self::Dns).map_err(|_| InvalidCertificateName)
+    }
+}
+
+impl fmt::Display for CertificateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spiffe(name) => name.fmt(f),
+            Self::Dns(name) => name.fmt(f),
+        }
+    }
 }
 
 /// A workload.

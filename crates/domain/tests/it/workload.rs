@@ -140,3 +140,17 @@ fn no_order_reaches_an_unknown_workload() {
         .into_iter()
         .fold(catalogued(), |case, order| case.when(order).rejected(Rejection::Unknown(Thing::Workload)));
 }
+
+#[test]
+fn a_certificate_name_is_a_spiffe_uri_as_it_is_or_a_dns_name_in_lower_case() {
+    for (text, read) in
+        [("spiffe://prod.example/ns/MCP", "spiffe://prod.example/ns/MCP"), ("Edge.Example", "edge.example")]
+    {
+        assert_eq!(text.parse::<CertificateName>().unwrap().to_string(), read);
+    }
+    for bad in ["", ".", ".edge", "edge.", "edge example", "ed_ge", "https://edge.example"] {
+        assert!(bad.parse::<CertificateName>().is_err(), "{bad:?}");
+    }
+    let long = format!("spiffe://{}", "a".repeat(255));
+    assert!(long.parse::<CertificateName>().is_err());
+}
