@@ -16,12 +16,13 @@ const FILES: [&str; 7] = [
 ];
 
 /// Messages with a secret in them: their `Debug` would print it.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 9] = [
     ".leasehold.v1.AcquireRequest",
     ".leasehold.v1.Lease",
     ".leasehold.v1.CreateConnectorRequest",
     ".leasehold.v1.AddConnectorSecretRequest",
     ".leasehold.v1.RegisterIdentityProviderRequest",
+    ".leasehold.v1.ReplaceIdentityProviderSecretRequest",
     ".leasehold.v1.AddWorkloadCredentialResponse",
     ".leasehold.v1.RedeemBootstrapResponse",
     ".leasehold.v1.RegisterAdministratorResponse",

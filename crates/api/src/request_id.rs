@@ -43,6 +43,7 @@ repeatable! {
     RegisterSubjectRequest = "SubjectService/Register";
     DisableSubjectRequest = "SubjectService/Disable";
     RegisterIdentityProviderRequest = "SubjectService/RegisterIdentityProvider";
+    ReplaceIdentityProviderSecretRequest = "SubjectService/ReplaceIdentityProviderSecret";
     RegisterWorkloadRequest = "WorkloadService/Register";
     SetPolicyRequest = "PolicyService/Set";
 }

@@ -69,6 +69,9 @@ fn verdict(problem: &Problem, now: Timestamp) -> Verdict {
         ),
         Problem::Invalid { .. } => is(Code::InvalidArgument, "correct the field; nothing was changed"),
         Problem::Unknown(kind) => unknown(*kind),
+        Problem::ChangedSinceRead => {
+            is(Code::Aborted, "read it again, and decide again; nothing was changed")
+        }
         Problem::AccountAmbiguous { .. } => {
             is(Code::FailedPrecondition, "set `account` to the grant that is meant")
         }

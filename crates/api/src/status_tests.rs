@@ -53,8 +53,8 @@ fn rejections() -> Vec<(Rejection, Code)> {
 
 fn problems() -> Vec<(Problem, Code)> {
     use Code::{
-        FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted,
-        Unavailable, Unknown,
+        Aborted, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
+        ResourceExhausted, Unavailable, Unknown,
     };
     let mut all: Vec<(Problem, Code)> = vec![
         (Problem::Denied(DenialReason::Policy), PermissionDenied),
@@ -71,6 +71,7 @@ fn problems() -> Vec<(Problem, Code)> {
             Problem::AccountAmbiguous { accounts: vec!["grt_a".to_owned(), "grt_b".to_owned()] },
             FailedPrecondition,
         ),
+        (Problem::ChangedSinceRead, Aborted),
         (Problem::SubjectTokenInvalid, InvalidArgument),
         (Problem::ProviderUnavailable { retry_after: Span::from_secs(5) }, Unavailable),
         (Problem::ConnectorSuspended, FailedPrecondition),

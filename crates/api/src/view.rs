@@ -9,6 +9,7 @@ use leasehold_domain::{
     connector::{Connector, Exposure, Isolation, Location},
     grant::{Death, Phase},
     identity_provider::{IdentityProvider, JoinClaim},
+    mcp_server::McpServer,
     provider::{ProviderFailure, RefreshClass},
     scope::ScopeSet,
     subject::{self, DirectoryEntry, Subject},
@@ -252,6 +253,7 @@ pub(crate) fn connector(connector: &Connector, redirect_uri: String) -> v1::Conn
         redirect_uri,
         secrets: connector.secrets.iter().map(ToString::to_string).collect(),
         refresh_class: refresh_class(registration.class).to_owned(),
+        revision: connector.revision,
     }
 }
 
@@ -289,6 +291,23 @@ pub(crate) fn identity_provider(provider: &IdentityProvider, redirect_uri: Strin
         join_claim: join_claim.to_owned(),
         email_domains: registration.email_domains.iter().map(ToString::to_string).collect(),
         redirect_uri,
+        revision: provider.revision,
+    }
+}
+
+/// An MCP server, with the names of the connectors that it needs.
+pub(crate) fn mcp_server(server: &McpServer, needs: &[(String, ScopeSet)]) -> v1::McpServer {
+    let need = |(connector, set): &(String, ScopeSet)| v1::Need {
+        connector: connector.clone(),
+        scopes: scopes(set),
+    };
+    v1::McpServer {
+        id: server.id.to_string(),
+        name: server.name.to_string(),
+        resource: server.resource.to_string(),
+        needs: needs.iter().map(need).collect(),
+        enabled: server.enabled,
+        revision: server.revision,
     }
 }
 
@@ -302,10 +321,6 @@ pub(crate) fn workload(
         workload::Kind::Gateway => ("gateway", None),
         workload::Kind::McpServer(server) => ("mcp-server", Some(server)),
     };
-    let name = |name: &CertificateName| match name {
-        CertificateName::Spiffe(name) => name.to_string(),
-        CertificateName::Dns(name) => name.to_string(),
-    };
     v1::Workload {
         id: workload.id.to_string(),
         name: workload.name.to_string(),
@@ -313,7 +328,8 @@ pub(crate) fn workload(
         mcp_server: mcp_server.map(|server| server.to_string()).unwrap_or_default(),
         enabled: workload.enabled,
         credentials,
-        certificates: certificates.iter().map(name).collect(),
+        certificates: certificates.iter().map(ToString::to_string).collect(),
+        revision: workload.revision,
     }
 }
 

@@ -77,9 +77,10 @@ impl Trouble {
             Problem::OutcomeUnknown => Self::OutcomeUnknown,
             Problem::Stopped => Self::Stopped,
             // Answers to callers with credentials; no use case gives one to a browser.
-            Problem::AccountAmbiguous { .. } | Problem::SubjectTokenInvalid | Problem::Fault => {
-                Self::Internal
-            }
+            Problem::AccountAmbiguous { .. }
+            | Problem::ChangedSinceRead
+            | Problem::SubjectTokenInvalid
+            | Problem::Fault => Self::Internal,
             _ => Self::Internal,
         }
     }

@@ -1,7 +1,7 @@
 //! Connectors and MCP servers.
 
 use leasehold_domain::{
-    command::Command,
+    command::{Command, Entity},
     connector::{self, Connector, Endpoints, Exposure, Isolation, Location, Registration},
     event::Event,
     id::{ConnectorId, McpServerId, Name, SecretId},
@@ -98,7 +98,7 @@ impl Control {
         if let Some(secret) = &new.client_secret
             && known.secrets.is_empty()
         {
-            self.add_secret(&caller.clone().with_request(None), known.id, secret).await?;
+            self.add_secret(&caller.clone().with_request(None), known.id, None, secret).await?;
         }
         self.connector_of(known.id)
     }
@@ -107,8 +107,9 @@ impl Control {
         &self,
         caller: &Caller,
         connector: ConnectorId,
+        expected: Option<u64>,
         clear: &SecretString,
-    ) -> Result<SecretId, Problem> {
+    ) -> Result<(SecretId, u64), Problem> {
         let secret = SecretId::from_bytes(draw::sixteen(self.entropy()));
         let owner = Owner::ClientSecret(connector, secret);
         let binding = OwnerBinding { organisation: self.organisation(), owner };
@@ -116,16 +117,18 @@ impl Control {
             .map_err(|error| Problem::invalid("client_secret", error))?;
         let sealed = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &clear)?;
         let command = Command::Connector(connector::Command::AddSecret { connector, secret, sealed });
-        let applied = self.propose(caller, command).await?;
+        let applied = self.propose_at(caller, Entity::Connector(connector), expected, command).await?;
         self.0.work.notify_one();
         // A repeat answers with the secret of the first time.
-        Ok(match applied.events.first() {
+        let secret = match applied.events.first() {
             Some(Event::Connector(connector::Event::SecretAdded { secret, .. })) => *secret,
             Some(_) | None => secret,
-        })
+        };
+        Ok((secret, applied.first_seq))
     }
 
-    /// Adds a client secret to a connector; it is tried first. A suspended connector is called again.
+    /// Adds a client secret to a connector; it is tried first. A suspended connector is called again. Answers with the secret's id and the
+    /// connector's revision.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -133,13 +136,14 @@ impl Control {
         &self,
         caller: &Caller,
         connector: &str,
+        expected: Option<u64>,
         secret: &SecretString,
-    ) -> Result<SecretId, Problem> {
+    ) -> Result<(SecretId, u64), Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let known = self.read(|state| connector_by(state, connector).cloned()).await??;
         leasehold_upstream::client::Client::new(known.registration.client_id.as_str(), vec![secret.clone()])
             .map_err(|error| Problem::invalid("client_secret", error))?;
-        self.add_secret(caller, known.id, secret).await
+        self.add_secret(caller, known.id, expected, secret).await
     }
 
     /// Forgets a client secret.
@@ -158,7 +162,8 @@ impl Control {
         self.propose(caller, Command::Connector(command)).await.map(drop)
     }
 
-    /// Lets a connector be used, and its provider be called again where it was suspended; or stops its use and ends its leases.
+    /// Lets a connector be used, and its provider be called again where it was suspended; or stops its use and ends its leases. Answers with
+    /// its revision.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -166,19 +171,32 @@ impl Control {
         &self,
         caller: &Caller,
         connector: &str,
+        expected: Option<u64>,
         enabled: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<u64, Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let connector = self.read(|state| connector_by(state, connector).map(|known| known.id)).await??;
-        let suspended = self.connector_of(connector)?.suspended.is_some();
-        let command = match (enabled, suspended) {
-            (true, true) => connector::Command::Resume { connector },
-            (true, false) => connector::Command::Enable { connector },
-            (false, _) => connector::Command::Disable { connector },
+        let known = self.connector_of(connector)?;
+        let (entity, change) = (Entity::Connector(connector), Command::Connector);
+        let resume = || change(connector::Command::Resume { connector });
+        let applied = match (enabled, known.enabled, known.suspended.is_some()) {
+            (false, _, _) => {
+                let disable = change(connector::Command::Disable { connector });
+                self.propose_at(caller, entity, expected, disable).await?
+            }
+            (true, true, true) => self.propose_at(caller, entity, expected, resume()).await?,
+            (true, _, suspended) => {
+                let enable = change(connector::Command::Enable { connector });
+                let enabled = self.propose_at(caller, entity, expected, enable).await?;
+                if suspended {
+                    self.propose_at(caller, entity, Some(enabled.first_seq), resume()).await?
+                } else {
+                    enabled
+                }
+            }
         };
-        self.propose(caller, Command::Connector(command)).await?;
         self.0.work.notify_one();
-        Ok(())
+        Ok(applied.first_seq)
     }
 
     /// The connectors.
@@ -228,7 +246,7 @@ impl Control {
         self.read_now(|state| state.mcp_server_named(&name).cloned()).ok_or(Problem::Unknown(Kind::McpServer))
     }
 
-    /// Says which scopes an MCP server needs at a connector; none removes the need.
+    /// Says which scopes an MCP server needs at a connector; none removes the need. Answers with the MCP server's revision.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -236,9 +254,10 @@ impl Control {
         &self,
         caller: &Caller,
         mcp_server: &str,
+        expected: Option<u64>,
         connector: &str,
         scopes: ScopeSet,
-    ) -> Result<(), Problem> {
+    ) -> Result<u64, Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let (mcp_server, connector) = self
             .read(|state| {
@@ -246,10 +265,10 @@ impl Control {
             })
             .await??;
         let command = mcp_server::Command::SetNeed { mcp_server, connector, scopes };
-        self.propose(caller, Command::McpServer(command)).await.map(drop)
+        self.change_mcp_server(caller, mcp_server, expected, command).await
     }
 
-    /// Lets workloads ask on behalf of an MCP server, or ends leases on its behalf.
+    /// Lets workloads ask on behalf of an MCP server, or ends leases on its behalf. Answers with the MCP server's revision.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -257,8 +276,9 @@ impl Control {
         &self,
         caller: &Caller,
         mcp_server: &str,
+        expected: Option<u64>,
         enabled: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<u64, Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let mcp_server = self.read(|state| mcp_server_by(state, mcp_server).map(|known| known.id)).await??;
         let command = if enabled {
@@ -266,7 +286,19 @@ impl Control {
         } else {
             mcp_server::Command::Disable { mcp_server }
         };
-        self.propose(caller, Command::McpServer(command)).await.map(drop)
+        self.change_mcp_server(caller, mcp_server, expected, command).await
+    }
+
+    async fn change_mcp_server(
+        &self,
+        caller: &Caller,
+        mcp_server: McpServerId,
+        expected: Option<u64>,
+        command: mcp_server::Command,
+    ) -> Result<u64, Problem> {
+        let entity = Entity::McpServer(mcp_server);
+        let applied = self.propose_at(caller, entity, expected, Command::McpServer(command)).await?;
+        Ok(applied.first_seq)
     }
 
     /// The MCP servers, with the connectors' names for their needs.

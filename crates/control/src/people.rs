@@ -73,6 +73,14 @@ pub(crate) fn subject_by(state: &State, text: &str) -> Result<SubjectId, Problem
         .ok_or(Problem::Unknown(Kind::Subject))
 }
 
+fn identity_provider_by<'a>(state: &'a State, text: &str) -> Result<&'a IdentityProvider, Problem> {
+    let by_id = text.parse().ok().and_then(|id| state.identity_providers.get(&id));
+    let named = |known: &&IdentityProvider| known.registration.name.as_str() == text;
+    by_id
+        .or_else(|| state.identity_providers.iter().map(|(_, known)| known).find(named))
+        .ok_or(Problem::Unknown(Kind::IdentityProvider))
+}
+
 impl Control {
     /// Registers a subject.
     ///
@@ -188,6 +196,32 @@ impl Control {
                 .map(|(_, known)| known.clone())
         })
         .ok_or(Problem::Unknown(Kind::IdentityProvider))
+    }
+
+    /// Replaces our client secret at an identity provider. Answers with the identity provider's revision.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn replace_identity_provider_secret(
+        &self,
+        caller: &Caller,
+        identity_provider: &str,
+        expected: Option<u64>,
+        clear: &SecretString,
+    ) -> Result<u64, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let known = self.read(|state| identity_provider_by(state, identity_provider).cloned()).await??;
+        // No proposal can rest on an identity provider's revision: of two replacements at the same moment, the later one stands.
+        if expected.is_some_and(|expected| expected != known.revision) {
+            return Err(Problem::ChangedSinceRead);
+        }
+        let secret = Secret::copy_of(clear.expose_secret().as_bytes())
+            .map_err(|error| Problem::invalid("client_secret", error))?;
+        let binding = self.sign_in_secret_binding(known.id);
+        let secret = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)?;
+        let command = identity_provider::Command::ReplaceSecret { identity_provider: known.id, secret };
+        let applied = self.propose(caller, Command::IdentityProvider(command)).await?;
+        Ok(applied.first_seq)
     }
 
     /// The identity providers.

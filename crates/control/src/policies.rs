@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use leasehold_domain::{command::Command, machine::Answer, policy, state::BlobKey};
+use leasehold_domain::{
+    command::{Command, Entity},
+    machine::Answer,
+    policy,
+    state::BlobKey,
+};
 use leasehold_ledger::Ledger;
 use leasehold_policy::{AdministratorAction, Engine};
 
@@ -49,15 +54,21 @@ impl Control {
         Ok((self.read_now(|state| state.singular.policy_version), text))
     }
 
-    /// Replaces the policy set.
+    /// Replaces the policy set; where its version is not `expected` any more, it stays as it is.
     ///
     /// # Errors
     /// [`Problem::Invalid`] where it breaks the schema; nothing of it takes effect then.
-    pub async fn set_policies(&self, caller: &Caller, text: String) -> Result<u64, Problem> {
+    pub async fn set_policies(
+        &self,
+        caller: &Caller,
+        expected: Option<u64>,
+        text: String,
+    ) -> Result<u64, Problem> {
         self.authorize_administrator(caller, AdministratorAction::Secure).await?;
         Engine::check(&text).map_err(|error| Problem::invalid("text", error))?;
         let digest = draw::digest_of(text.as_bytes());
-        let applied = self.propose(caller, Command::Policy(policy::Command::Set { text, digest })).await?;
+        let command = Command::Policy(policy::Command::Set { text, digest });
+        let applied = self.propose_at(caller, Entity::Policy, expected, command).await?;
         debug_assert_eq!(applied.answer, Answer::Done, "a policy set has no id of its own");
         self.0.work.notify_one();
         Ok(applied.first_seq)

@@ -32,6 +32,9 @@ pub enum Problem {
     /// There is nothing by this name.
     #[error("no such {0}")]
     Unknown(Kind),
+    /// The caller named the revision that it had read, and that is not the current one.
+    #[error("it was changed since it was read")]
+    ChangedSinceRead,
     /// The subject has several accounts at the connector, and the request names none.
     #[error("the subject has several accounts at this connector: name one of {}", accounts.join(", "))]
     AccountAmbiguous {
@@ -92,6 +95,7 @@ impl Problem {
             Self::Invalid { .. } => "INVALID_ARGUMENT",
             Self::Unknown(Kind::Subject) => "SUBJECT_UNKNOWN",
             Self::Unknown(_) => "UNKNOWN",
+            Self::ChangedSinceRead => "CHANGED_SINCE_READ",
             Self::AccountAmbiguous { .. } => "ACCOUNT_AMBIGUOUS",
             Self::SubjectTokenInvalid => "SUBJECT_TOKEN_INVALID",
             Self::ProviderUnavailable { .. } => "PROVIDER_UNAVAILABLE",

@@ -2,7 +2,7 @@
 
 use leasehold_domain::{
     actor::Actor,
-    command::{Command, Fact, Proposal},
+    command::{Command, Entity, Fact, Proposal},
     event::Event,
     machine::{Answer, Reply},
     rejection::Rejection,
@@ -52,6 +52,26 @@ impl Control {
             Ok(applied) => Ok(applied),
             Err(Retry::Problem(problem)) => Err(problem),
             Err(Retry::Stale) => Err(Problem::fault("propose without facts", &"the reply was stale")),
+        }
+    }
+
+    /// Proposes a command about something that the caller has read: where `expected` is not its revision any more when the command is
+    /// applied, nothing happens.
+    ///
+    /// # Errors
+    /// [`Problem::ChangedSinceRead`] then.
+    pub(crate) async fn propose_at(
+        &self,
+        caller: &Caller,
+        entity: Entity,
+        expected: Option<u64>,
+        command: Command,
+    ) -> Result<Applied, Problem> {
+        let facts = expected.map(|revision| Fact { entity, revision }).into_iter().collect();
+        match self.propose_on(caller, facts, command).await {
+            Ok(applied) => Ok(applied),
+            Err(Retry::Problem(problem)) => Err(problem),
+            Err(Retry::Stale) => Err(Problem::ChangedSinceRead),
         }
     }
 

@@ -1,11 +1,10 @@
 //! Workloads and their proofs of who they are.
 
 use leasehold_domain::{
-    command::Command,
+    command::{Command, Entity},
     id::{CredentialId, Name, WorkloadId},
     rejection::Kind as Thing,
     text::Digest,
-    text::Label,
     time::Span,
     workload::{self, CertificateName, Kind, Workload},
 };
@@ -114,15 +113,22 @@ impl Control {
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
-    pub async fn bind_certificate(&self, caller: &Caller, workload: &str, name: &str) -> Result<(), Problem> {
+    pub async fn bind_certificate(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        expected: Option<u64>,
+        name: &str,
+    ) -> Result<(), Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let workload = self.read(|state| workload_by(state, workload)).await??;
-        let certificate = certificate_name(name)?;
+        let certificate = name.parse::<CertificateName>().map_err(|error| Problem::invalid("name", error))?;
         let command = workload::Command::BindCertificate { workload, certificate };
-        self.propose(caller, Command::Workload(command)).await.map(drop)
+        let entity = Entity::Workload(workload);
+        self.propose_at(caller, entity, expected, Command::Workload(command)).await.map(drop)
     }
 
-    /// Lets a workload ask, or ends what it may ask.
+    /// Lets a workload ask, or ends what it may ask. Answers with its revision.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -130,8 +136,9 @@ impl Control {
         &self,
         caller: &Caller,
         workload: &str,
+        expected: Option<u64>,
         enabled: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<u64, Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let workload = self.read(|state| workload_by(state, workload)).await??;
         let command = if enabled {
@@ -139,20 +146,8 @@ impl Control {
         } else {
             workload::Command::Disable { workload }
         };
-        self.propose(caller, Command::Workload(command)).await.map(drop)
+        let entity = Entity::Workload(workload);
+        let applied = self.propose_at(caller, entity, expected, Command::Workload(command)).await?;
+        Ok(applied.first_seq)
     }
-}
-
-fn certificate_name(text: &str) -> Result<CertificateName, Problem> {
-    let expected = "spiffe://trust-domain/path, or a DNS name";
-    if text.starts_with("spiffe://") {
-        return Label::new(text).map(CertificateName::Spiffe).map_err(|_| Problem::invalid("name", expected));
-    }
-    let dns = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    if text.is_empty() || !text.bytes().all(dns) || text.starts_with('.') || text.ends_with('.') {
-        return Err(Problem::invalid("name", expected));
-    }
-    Label::new(&text.to_ascii_lowercase())
-        .map(CertificateName::Dns)
-        .map_err(|_| Problem::invalid("name", expected))
 }

@@ -28,6 +28,7 @@ pub mod v1 {
         CreateConnectorRequest,
         AddConnectorSecretRequest,
         RegisterIdentityProviderRequest,
+        ReplaceIdentityProviderSecretRequest,
         AddWorkloadCredentialResponse,
         RedeemBootstrapResponse,
         RegisterAdministratorResponse

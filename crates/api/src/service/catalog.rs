@@ -9,7 +9,7 @@ use leasehold_domain::{
 use leasehold_proto::v1::{
     self, AddConnectorSecretRequest, AddConnectorSecretResponse, CreateConnectorRequest,
     CreateConnectorResponse, ListConnectorsRequest, ListConnectorsResponse, ListMcpServersRequest,
-    ListMcpServersResponse, ListProvidersRequest, ListProvidersResponse, McpServer, Need, Provider,
+    ListMcpServersResponse, ListProvidersRequest, ListProvidersResponse, Need, Provider,
     RegisterMcpServerRequest, RegisterMcpServerResponse, RetireConnectorSecretRequest,
     RetireConnectorSecretResponse, SetConnectorEnabledRequest, SetConnectorEnabledResponse,
     SetMcpServerEnabledRequest, SetMcpServerEnabledResponse, SetMcpServerNeedRequest,
@@ -85,8 +85,10 @@ impl CatalogService for Catalog {
             let secret = client_secret(ask.client_secret)?
                 .ok_or_else(|| Problem::invalid("client_secret", "the secret to add"))?;
             let connector = fields::reference("connector", &ask.connector)?;
-            let secret = call.control.add_connector_secret(&caller, connector, &secret).await?;
-            Ok(AddConnectorSecretResponse { secret: secret.to_string() })
+            let expected = ask.expected_revision;
+            let (secret, revision) =
+                call.control.add_connector_secret(&caller, connector, expected, &secret).await?;
+            Ok(AddConnectorSecretResponse { secret: secret.to_string(), revision })
         })
         .await
     }
@@ -110,10 +112,13 @@ impl CatalogService for Catalog {
         request: Request<SetConnectorEnabledRequest>,
     ) -> Answer<SetConnectorEnabledResponse> {
         let (call, ask) = Call::begin(&self.control, "enable or disable the connector", request)?;
-        call.answer(async {
+        let ordered = call.clone();
+        call.carry_through(async move {
             let connector = fields::reference("connector", &ask.connector)?;
-            call.control.set_connector_enabled(&call.caller, connector, ask.enabled).await?;
-            Ok(SetConnectorEnabledResponse {})
+            let (caller, expected) = (&ordered.caller, ask.expected_revision);
+            let revision =
+                ordered.control.set_connector_enabled(caller, connector, expected, ask.enabled).await?;
+            Ok(SetConnectorEnabledResponse { revision })
         })
         .await
     }
@@ -129,15 +134,7 @@ impl CatalogService for Catalog {
             let needs = needs(&ask.needs)?;
             let server =
                 ordered.control.register_mcp_server(&caller, &ask.name, &ask.resource, &needs).await?;
-            Ok(RegisterMcpServerResponse {
-                mcp_server: Some(McpServer {
-                    id: server.id.to_string(),
-                    name: server.name.to_string(),
-                    resource: server.resource.to_string(),
-                    needs: needs.iter().map(need).collect(),
-                    enabled: server.enabled,
-                }),
-            })
+            Ok(RegisterMcpServerResponse { mcp_server: Some(view::mcp_server(&server, &needs)) })
         })
         .await
     }
@@ -149,14 +146,8 @@ impl CatalogService for Catalog {
         let (call, ListMcpServersRequest {}) = Call::begin(&self.control, "list the MCP servers", request)?;
         call.answer(async {
             let servers = call.control.mcp_servers(&call.caller).await?;
-            let mcp_servers = servers.into_iter().map(|(server, needs)| McpServer {
-                id: server.id.to_string(),
-                name: server.name.to_string(),
-                resource: server.resource.to_string(),
-                needs: needs.iter().map(need).collect(),
-                enabled: server.enabled,
-            });
-            Ok(ListMcpServersResponse { mcp_servers: mcp_servers.collect() })
+            let one = |(server, needs): &(_, Vec<_>)| view::mcp_server(server, needs);
+            Ok(ListMcpServersResponse { mcp_servers: servers.iter().map(one).collect() })
         })
         .await
     }
@@ -171,8 +162,10 @@ impl CatalogService for Catalog {
             let need = ask.need.ok_or_else(|| Problem::invalid("need", "a connector, and scopes there"))?;
             let connector = fields::reference("need.connector", &need.connector)?;
             let scopes = fields::scopes("need.scopes", &need.scopes)?.unwrap_or_default();
-            call.control.set_mcp_server_need(&call.caller, server, connector, scopes).await?;
-            Ok(SetMcpServerNeedResponse {})
+            let (caller, expected) = (&call.caller, ask.expected_revision);
+            let revision =
+                call.control.set_mcp_server_need(caller, server, expected, connector, scopes).await?;
+            Ok(SetMcpServerNeedResponse { revision })
         })
         .await
     }
@@ -184,8 +177,9 @@ impl CatalogService for Catalog {
         let (call, ask) = Call::begin(&self.control, "enable or disable the MCP server", request)?;
         call.answer(async {
             let server = fields::reference("mcp_server", &ask.mcp_server)?;
-            call.control.set_mcp_server_enabled(&call.caller, server, ask.enabled).await?;
-            Ok(SetMcpServerEnabledResponse {})
+            let (caller, expected) = (&call.caller, ask.expected_revision);
+            let revision = call.control.set_mcp_server_enabled(caller, server, expected, ask.enabled).await?;
+            Ok(SetMcpServerEnabledResponse { revision })
         })
         .await
     }
@@ -259,10 +253,6 @@ fn needs(asked: &[Need]) -> Result<Vec<(String, ScopeSet)>, Problem> {
         needs.push((connector.to_owned(), scopes));
     }
     Ok(needs)
-}
-
-fn need((connector, scopes): &(String, ScopeSet)) -> Need {
-    Need { connector: connector.clone(), scopes: view::scopes(scopes) }
 }
 
 #[cfg(test)]

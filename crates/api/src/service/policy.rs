@@ -36,7 +36,8 @@ impl PolicyService for Policies {
         call.answer(async {
             let caller = call.caller.clone().with_request(request_id::key(&mut ask)?);
             fields::bounded("text", &ask.text, TEXT_LEN_MAX)?;
-            Ok(SetPolicyResponse { version: call.control.set_policies(&caller, ask.text).await? })
+            let version = call.control.set_policies(&caller, ask.expected_version, ask.text).await?;
+            Ok(SetPolicyResponse { version })
         })
         .await
     }

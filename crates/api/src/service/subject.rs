@@ -10,7 +10,8 @@ use leasehold_proto::v1::{
     DisableSubjectRequest, DisableSubjectResponse, EnableSubjectRequest, EnableSubjectResponse,
     ListIdentityProvidersRequest, ListIdentityProvidersResponse, ListSubjectsRequest, ListSubjectsResponse,
     RegisterIdentityProviderRequest, RegisterIdentityProviderResponse, RegisterSubjectRequest,
-    RegisterSubjectResponse, Subject, SubjectKind, subject_service_server::SubjectService,
+    RegisterSubjectResponse, ReplaceIdentityProviderSecretRequest, ReplaceIdentityProviderSecretResponse,
+    Subject, SubjectKind, subject_service_server::SubjectService,
 };
 use tonic::Request;
 
@@ -108,6 +109,25 @@ impl SubjectService for Subjects {
             Ok(RegisterIdentityProviderResponse {
                 identity_provider: Some(view::identity_provider(&provider, redirect_uri)),
             })
+        })
+        .await
+    }
+
+    async fn replace_identity_provider_secret(
+        &self,
+        request: Request<ReplaceIdentityProviderSecretRequest>,
+    ) -> Answer<ReplaceIdentityProviderSecretResponse> {
+        let (call, mut ask) = Call::begin(&self.control, "replace the client secret", request)?;
+        call.answer(async {
+            let caller = call.caller.clone().with_request(request_id::key(&mut ask)?);
+            let secret = client_secret(ask.client_secret)?.ok_or_else(|| {
+                Problem::invalid("client_secret", "the client secret at the identity provider")
+            })?;
+            let named = fields::reference("identity_provider", &ask.identity_provider)?;
+            let expected = ask.expected_revision;
+            let revision =
+                call.control.replace_identity_provider_secret(&caller, named, expected, &secret).await?;
+            Ok(ReplaceIdentityProviderSecretResponse { revision })
         })
         .await
     }

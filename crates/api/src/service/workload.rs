@@ -89,7 +89,8 @@ impl WorkloadService for Workloads {
         let (call, ask) = Call::begin(&self.control, "bind the certificate name", request)?;
         call.answer(async {
             let workload = fields::reference("workload", &ask.workload)?;
-            call.control.bind_certificate(&call.caller, workload, &ask.name).await?;
+            let expected = ask.expected_revision;
+            call.control.bind_certificate(&call.caller, workload, expected, &ask.name).await?;
             Ok(BindCertificateResponse {})
         })
         .await
@@ -102,8 +103,9 @@ impl WorkloadService for Workloads {
         let (call, ask) = Call::begin(&self.control, "enable or disable the workload", request)?;
         call.answer(async {
             let workload = fields::reference("workload", &ask.workload)?;
-            call.control.set_workload_enabled(&call.caller, workload, ask.enabled).await?;
-            Ok(SetWorkloadEnabledResponse {})
+            let (caller, expected) = (&call.caller, ask.expected_revision);
+            let revision = call.control.set_workload_enabled(caller, workload, expected, ask.enabled).await?;
+            Ok(SetWorkloadEnabledResponse { revision })
         })
         .await
     }

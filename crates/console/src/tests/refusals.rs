@@ -153,7 +153,7 @@ async fn a_link_that_was_revoked_says_so() {
     let world = World::start().await;
     let (_, url) = world.begin("alice").await;
     let mut alice = world.browse_as("alice", &url).await;
-    world.control.set_mcp_server_enabled(&world.admin, "drive", false).await.unwrap();
+    world.control.set_mcp_server_enabled(&world.admin, "drive", None, false).await.unwrap();
     press(&mut alice, "approve").await;
     assert_eq!(title(&alice), ["This request was withdrawn"]);
     alice.goto(&format!("{url}/done")).await.unwrap();

@@ -194,6 +194,7 @@ impl AddSecretArgs {
             connector: self.connector,
             client_secret,
             request_id: self.repeat.request_id,
+            expected_revision: None,
         };
         let answer = client.catalog().add_connector_secret(ask(request)).await.during(attempted)?;
         context.output.one(&Record::default().with("secret", answer.secret))
@@ -226,7 +227,7 @@ async fn set_enabled(context: &Context, connector: String, enabled: bool) -> Res
     let verb = if enabled { "enable" } else { "disable" };
     let client = context.client().await?;
     let line = format!("{connector} is {verb}d");
-    let request = SetConnectorEnabledRequest { connector, enabled };
+    let request = SetConnectorEnabledRequest { connector, enabled, expected_revision: None };
     client.catalog().set_connector_enabled(ask(request)).await.during(format!("{verb} the connector"))?;
     say(&line);
     Ok(())

@@ -1,12 +1,16 @@
 //! `leasehold idp`: the identity providers that people sign in at.
 
 use clap::{Args, Subcommand};
-use leasehold_client::v1::{IdentityProvider, ListIdentityProvidersRequest, RegisterIdentityProviderRequest};
+use leasehold_client::v1::{
+    IdentityProvider, ListIdentityProvidersRequest, RegisterIdentityProviderRequest,
+    ReplaceIdentityProviderSecretRequest,
+};
 use secrecy::ExposeSecret as _;
 
 use super::{
     context::{Context, ask},
     failure::{During as _, Failure, incomplete},
+    progress::say,
     record::Record,
     shared::{ClientSecret, Repeat},
     view::List,
@@ -17,6 +21,7 @@ use super::{
 #[command(after_help = "Example:\n  leasehold idp list")]
 pub(crate) enum Idp {
     Register(RegisterArgs),
+    ReplaceSecret(ReplaceSecretArgs),
     /// List identity providers
     #[command(after_help = "Example:\n  leasehold idp list")]
     List,
@@ -50,10 +55,23 @@ pub(crate) struct RegisterArgs {
     repeat: Repeat,
 }
 
+/// Replace the client secret at an identity provider, from the next sign-in on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  leasehold idp replace-secret entra --client-secret-file new-secret.txt")]
+pub(crate) struct ReplaceSecretArgs {
+    /// Its name or id
+    identity_provider: String,
+    #[command(flatten)]
+    client_secret: ClientSecret,
+    #[command(flatten)]
+    repeat: Repeat,
+}
+
 impl Idp {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Register(args) => args.run(context).await,
+            Self::ReplaceSecret(args) => args.run(context).await,
             Self::List => list(context).await,
         }
     }
@@ -77,6 +95,23 @@ impl RegisterArgs {
         let registered =
             answer.identity_provider.ok_or_else(|| incomplete(attempted, "identity provider"))?;
         context.output.one(&record(registered))
+    }
+}
+
+impl ReplaceSecretArgs {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let attempted = "replace the client secret";
+        let client_secret = self.client_secret.demand(attempted)?.expose_secret().to_owned();
+        let client = context.client().await?;
+        let request = ReplaceIdentityProviderSecretRequest {
+            identity_provider: self.identity_provider,
+            client_secret,
+            request_id: self.repeat.request_id,
+            expected_revision: None,
+        };
+        client.subjects().replace_identity_provider_secret(ask(request)).await.during(attempted)?;
+        say("the client secret is replaced");
+        Ok(())
     }
 }
 

@@ -110,7 +110,8 @@ impl UpdateArgs {
         for need in joined(self.needs).into_iter().chain(removed) {
             let attempted = format!("change what {} needs at {}", self.mcp_server, need.connector);
             let line = format!("{} needs at {}: {}", self.mcp_server, need.connector, need.scopes.join(" "));
-            let request = SetMcpServerNeedRequest { mcp_server: self.mcp_server.clone(), need: Some(need) };
+            let mcp_server = self.mcp_server.clone();
+            let request = SetMcpServerNeedRequest { mcp_server, need: Some(need), expected_revision: None };
             client.catalog().set_mcp_server_need(ask(request)).await.during(attempted)?;
             say(&line);
         }
@@ -134,7 +135,7 @@ async fn set_enabled(context: &Context, mcp_server: String, enabled: bool) -> Re
     let verb = if enabled { "enable" } else { "disable" };
     let client = context.client().await?;
     let line = format!("{mcp_server} is {verb}d");
-    let request = SetMcpServerEnabledRequest { mcp_server, enabled };
+    let request = SetMcpServerEnabledRequest { mcp_server, enabled, expected_revision: None };
     client.catalog().set_mcp_server_enabled(ask(request)).await.during(format!("{verb} the MCP server"))?;
     say(&line);
     Ok(())

@@ -35,6 +35,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "SUBJECT_UNKNOWN" => "see who is known with `leasehold subject list`",
         "UNKNOWN" => "list what there is: every noun has `list`",
         "NAME_TAKEN" | "ALREADY_EXISTS" => "choose another name, or use the one that exists",
+        "CHANGED_SINCE_READ" => "look at it again, and repeat the command if it is still right",
         "ACCOUNT_AMBIGUOUS" => "name one of the accounts with --account",
         "DISABLED" => "enable it first: the noun's `enable`",
         "GRANT_REVOKED" | "CONSENT_NEEDED" | "SCOPES_MISSING" | "CONSENT_REQUIRED" => {

@@ -89,7 +89,7 @@ impl SetArgs {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let text = read(&self.file)?;
         let client = context.client().await?;
-        let request = SetPolicyRequest { text, request_id: self.repeat.request_id };
+        let request = SetPolicyRequest { text, request_id: self.repeat.request_id, expected_version: None };
         let answer = client.policies().set(ask(request)).await.during("replace the policy set")?;
         context.output.one(&Record::default().with("version", answer.version))
     }

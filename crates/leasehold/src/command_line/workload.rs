@@ -151,7 +151,8 @@ impl RetireCredentialArgs {
 impl BindCertificateArgs {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client().await?;
-        let request = BindCertificateRequest { workload: self.workload, name: self.name };
+        let request =
+            BindCertificateRequest { workload: self.workload, name: self.name, expected_revision: None };
         client.workloads().bind_certificate(ask(request)).await.during("bind the certificate's name")?;
         say("certificates with this name stand for the workload now");
         Ok(())
@@ -173,7 +174,7 @@ async fn set_enabled(context: &Context, workload: String, enabled: bool) -> Resu
     let verb = if enabled { "enable" } else { "disable" };
     let client = context.client().await?;
     let line = format!("{workload} is {verb}d");
-    let request = SetWorkloadEnabledRequest { workload, enabled };
+    let request = SetWorkloadEnabledRequest { workload, enabled, expected_revision: None };
     client.workloads().set_enabled(ask(request)).await.during(format!("{verb} the workload"))?;
     say(&line);
     Ok(())

@@ -145,7 +145,11 @@ async fn a_disabled_workloads_credential_is_nobodys() {
     let world = World::start().await.unwrap();
     world.alice_consents(&READ, &[]).await.unwrap();
     world.acquire(&READ).await.unwrap().lease();
-    let request = SetWorkloadEnabledRequest { workload: "demo-gateway".to_owned(), enabled: false };
+    let request = SetWorkloadEnabledRequest {
+        workload: "demo-gateway".to_owned(),
+        enabled: false,
+        ..SetWorkloadEnabledRequest::default()
+    };
     WorkloadServiceClient::new(world.admin()).set_enabled(request).await.unwrap();
     let refused = world.acquire(&READ).await.err().unwrap();
     assert_eq!(refused.code(), Code::Unauthenticated);

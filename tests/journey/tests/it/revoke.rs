@@ -96,7 +96,11 @@ async fn a_disabled_connectors_leases_have_ended_and_do_not_come_back_when_it_is
     world.alice_consents(&READ, &[]).await.unwrap();
     let before = world.acquire(&READ).await.unwrap().lease();
     let mut catalog = CatalogServiceClient::new(world.admin());
-    let set = |enabled| SetConnectorEnabledRequest { connector: "sandbox".to_owned(), enabled };
+    let set = |enabled| SetConnectorEnabledRequest {
+        connector: "sandbox".to_owned(),
+        enabled,
+        ..SetConnectorEnabledRequest::default()
+    };
     catalog.set_connector_enabled(set(false)).await.unwrap();
     assert_eq!(reason(&world.acquire(&READ).await.err().unwrap()), "DISABLED");
     catalog.set_connector_enabled(set(true)).await.unwrap();

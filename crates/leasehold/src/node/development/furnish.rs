@@ -138,7 +138,7 @@ async fn first_time(
         .await?;
     control.register_workload(&admin, GATEWAY, None).await?;
     let (_, credential) = control.add_credential(&admin, GATEWAY, None).await?;
-    control.set_policies(&admin, POLICIES.to_owned()).await?;
+    control.set_policies(&admin, None, POLICIES.to_owned()).await?;
     Ok(Furnished { admin: admin_credential, gateway: credential })
 }
 
