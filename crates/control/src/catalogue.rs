@@ -1,5 +1,7 @@
 //! Connectors and MCP servers.
 
+use std::sync::Arc;
+
 use leasehold_domain::{
     command::{Command, Entity},
     connector::{self, Connector, Endpoints, Exposure, Isolation, Location, Registration},
@@ -11,6 +13,7 @@ use leasehold_domain::{
     text::{Label, Uri},
 };
 use leasehold_policy::AdministratorAction;
+use leasehold_upstream::catalogue::Provider;
 use leasehold_vault::{Owner, OwnerBinding, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -44,22 +47,45 @@ pub struct NewConnector {
     pub client_secret: Option<SecretString>,
 }
 
+/// What a connector is to be at its provider.
+pub struct ClientRegistration<'a> {
+    /// The catalogue entry.
+    pub provider: &'a str,
+    /// The OAuth client identifier.
+    pub client_id: &'a str,
+    /// The issuer, where metadata name the endpoints.
+    pub issuer: Option<&'a str>,
+    /// Endpoints given by hand: authorization, token, and where there are any, revocation and account.
+    pub endpoints: Option<&'a (String, String, Option<String>, Option<String>)>,
+}
+
 impl Control {
-    /// Creates a connector.
+    /// Says whether a connector could be made like this: what its provider's entry takes, and nothing about names and secrets.
     ///
     /// # Errors
-    /// [`Problem::Invalid`] where the provider's entry does not take what is given.
-    pub async fn create_connector(&self, caller: &Caller, new: NewConnector) -> Result<Connector, Problem> {
-        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+    /// [`Problem::Invalid`] where it could not.
+    pub async fn check_connector(
+        &self,
+        caller: &Caller,
+        client: &ClientRegistration<'_>,
+    ) -> Result<(), Problem> {
+        self.authorize_any(caller, &[AdministratorAction::Operate, AdministratorAction::Audit]).await?;
+        self.planned(client).map(drop)
+    }
+
+    fn planned(
+        &self,
+        client: &ClientRegistration<'_>,
+    ) -> Result<(Arc<Provider>, Label<256>, Location), Problem> {
         let provider_name: Name =
-            new.provider.parse().map_err(|error| Problem::invalid("provider", error))?;
+            client.provider.parse().map_err(|error| Problem::invalid("provider", error))?;
         let provider = self.catalogue().get(&provider_name).cloned().ok_or_else(|| {
             let known: Vec<String> =
                 self.catalogue().iter().map(|provider| provider.name.to_string()).collect();
             Problem::invalid("provider", format!("one of {}", known.join(", ")))
         })?;
         let uri = |field, text: &str| Uri::new(text).map_err(|error| Problem::invalid(field, error));
-        let location = match (&new.issuer, &new.endpoints) {
+        let location = match (client.issuer, client.endpoints) {
             (_, Some((authorization, token, revocation, account))) => Location::Endpoints(Endpoints {
                 authorization: uri("endpoints.authorization", authorization)?,
                 token: uri("endpoints.token", token)?,
@@ -75,10 +101,26 @@ impl Control {
         provider
             .plan(&settings_of(&location))
             .map_err(|error| Problem::invalid("issuer or endpoints", error))?;
+        let client_id = Label::new(client.client_id).map_err(|error| Problem::invalid("client_id", error))?;
+        Ok((provider, client_id, location))
+    }
+
+    /// Creates a connector.
+    ///
+    /// # Errors
+    /// [`Problem::Invalid`] where the provider's entry does not take what is given.
+    pub async fn create_connector(&self, caller: &Caller, new: NewConnector) -> Result<Connector, Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let (provider, client_id, location) = self.planned(&ClientRegistration {
+            provider: &new.provider,
+            client_id: &new.client_id,
+            issuer: new.issuer.as_deref(),
+            endpoints: new.endpoints.as_ref(),
+        })?;
         let registration = Registration {
             name: new.name.parse().map_err(|error| Problem::invalid("name", error))?,
-            provider: provider_name,
-            client_id: Label::new(&new.client_id).map_err(|error| Problem::invalid("client_id", error))?,
+            provider: provider.name.clone(),
+            client_id,
             location,
             isolation: new.isolation,
             exposure: new.exposure,

@@ -34,7 +34,7 @@ mod workloads;
 pub use access::{AccessEdge, AccessPage, GrantView, PAGE_MAX, SubjectFilter};
 pub use audit::{Exported, SignedCheckpoint};
 pub use caller::{Caller, Credentials};
-pub use catalogue::NewConnector;
+pub use catalogue::{ClientRegistration, NewConnector};
 pub use clock::{Clock, SystemClock};
 pub use consent::{AccountPage, ApprovedConsent, BrowserPerson, ConsentPage, StartedAuthorization};
 pub use control::{Control, Parts, Settings};

@@ -7,13 +7,13 @@ use leasehold_domain::{
     scope::ScopeSet,
 };
 use leasehold_proto::v1::{
-    self, AddConnectorSecretRequest, AddConnectorSecretResponse, CreateConnectorRequest,
-    CreateConnectorResponse, ListConnectorsRequest, ListConnectorsResponse, ListMcpServersRequest,
-    ListMcpServersResponse, ListProvidersRequest, ListProvidersResponse, Need, Provider,
-    RegisterMcpServerRequest, RegisterMcpServerResponse, RetireConnectorSecretRequest,
-    RetireConnectorSecretResponse, SetConnectorEnabledRequest, SetConnectorEnabledResponse,
-    SetMcpServerEnabledRequest, SetMcpServerEnabledResponse, SetMcpServerNeedRequest,
-    SetMcpServerNeedResponse, catalog_service_server::CatalogService,
+    self, AddConnectorSecretRequest, AddConnectorSecretResponse, CheckConnectorRequest,
+    CheckConnectorResponse, CreateConnectorRequest, CreateConnectorResponse, ListConnectorsRequest,
+    ListConnectorsResponse, ListMcpServersRequest, ListMcpServersResponse, ListProvidersRequest,
+    ListProvidersResponse, Need, Provider, RegisterMcpServerRequest, RegisterMcpServerResponse,
+    RetireConnectorSecretRequest, RetireConnectorSecretResponse, SetConnectorEnabledRequest,
+    SetConnectorEnabledResponse, SetMcpServerEnabledRequest, SetMcpServerEnabledResponse,
+    SetMcpServerNeedRequest, SetMcpServerNeedResponse, catalog_service_server::CatalogService,
 };
 use leasehold_upstream::catalogue::RevocationKind;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -58,6 +58,32 @@ impl CatalogService for Catalog {
             let connector = ordered.control.create_connector(&caller, new_connector(ask)?).await?;
             let redirect_uri = ordered.control.redirect_uri(&connector);
             Ok(CreateConnectorResponse { connector: Some(view::connector(&connector, redirect_uri)) })
+        })
+        .await
+    }
+
+    async fn check_connector(
+        &self,
+        request: Request<CheckConnectorRequest>,
+    ) -> Answer<CheckConnectorResponse> {
+        let (call, ask) = Call::begin(&self.control, "check the connector", request)?;
+        call.answer(async {
+            let CheckConnectorRequest { provider, client_id, issuer, endpoints } = ask;
+            let (issuer, endpoints) = match location(issuer, endpoints) {
+                Ok(location) => location,
+                Err(problem) => return Ok(CheckConnectorResponse { problems: vec![problem.to_string()] }),
+            };
+            let client = leasehold_control::ClientRegistration {
+                provider: &provider,
+                client_id: &client_id,
+                issuer: issuer.as_deref(),
+                endpoints: endpoints.as_ref(),
+            };
+            let problems = match call.control.check_connector(&call.caller, &client).await {
+                Err(problem @ Problem::Invalid { .. }) => vec![problem.to_string()],
+                checked => checked.map(|()| Vec::new())?,
+            };
+            Ok(CheckConnectorResponse { problems })
         })
         .await
     }
@@ -201,12 +227,24 @@ pub(super) fn client_secret(text: String) -> Result<Option<SecretString>, Proble
     Ok(Some(secret).filter(|secret| !secret.expose_secret().is_empty()))
 }
 
-fn new_connector(ask: CreateConnectorRequest) -> Result<NewConnector, Problem> {
-    let client_secret = client_secret(ask.client_secret)?;
-    let issuer = fields::text_if_any(ask.issuer);
-    if issuer.is_some() && ask.endpoints.is_some() {
+/// An issuer, or endpoints by hand, as the use case takes them.
+type GivenLocation = (Option<String>, Option<(String, String, Option<String>, Option<String>)>);
+
+fn location(issuer: String, endpoints: Option<v1::Endpoints>) -> Result<GivenLocation, Problem> {
+    let issuer = fields::text_if_any(issuer);
+    if issuer.is_some() && endpoints.is_some() {
         return Err(Problem::invalid("endpoints", "an issuer or endpoints, and not both"));
     }
+    let endpoints = endpoints.map(|given| {
+        let [revocation, account] = [given.revocation, given.account].map(fields::text_if_any);
+        (given.authorization, given.token, revocation, account)
+    });
+    Ok((issuer, endpoints))
+}
+
+fn new_connector(ask: CreateConnectorRequest) -> Result<NewConnector, Problem> {
+    let client_secret = client_secret(ask.client_secret)?;
+    let (issuer, endpoints) = location(ask.issuer, ask.endpoints)?;
     let isolation = match v1::Isolation::try_from(ask.isolation) {
         Ok(v1::Isolation::Shared) => Isolation::Shared,
         Ok(v1::Isolation::PerMcpServer) => Isolation::PerMcpServer,
@@ -221,10 +259,6 @@ fn new_connector(ask: CreateConnectorRequest) -> Result<NewConnector, Problem> {
             return Err(Problem::invalid("exposure", "EXPOSURE_HAND_OUT or EXPOSURE_INJECT_ONLY"));
         }
     };
-    let endpoints = ask.endpoints.map(|given| {
-        let [revocation, account] = [given.revocation, given.account].map(fields::text_if_any);
-        (given.authorization, given.token, revocation, account)
-    });
     Ok(NewConnector {
         name: ask.name,
         provider: ask.provider,
