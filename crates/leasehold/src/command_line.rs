@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs. Every command is one file, with its arguments and what it does with them.
 //!
-//! Scripts rely on three things. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable (`failure::Exit`). Standard
+//! Scripts rely on three things. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, and with `apply --exit-code` 4
+//! for a difference (`failure::Exit`). Standard
 //! output carries the answer and nothing else, in the format that `--output` or `--field` names; progress and errors go to standard
 //! error. And no secret is ever an argument: they come from standard input, a file or the environment (`secret`).
 //!
@@ -12,12 +13,14 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 mod access;
 mod administrator;
+mod apply;
 mod audit;
 mod completions;
 mod connect;
 mod connector;
 mod context;
 mod dev;
+mod export;
 mod failure;
 mod grant;
 mod idp;
@@ -72,6 +75,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Status(status::StatusArgs),
     Login(login::LoginArgs),
+    Apply(apply::ApplyArgs),
+    Export(export::ExportArgs),
     #[command(subcommand)]
     Provider(provider::Provider),
     #[command(subcommand)]
@@ -134,6 +139,8 @@ async fn run(command_line: CommandLine) -> Result<(), Failure> {
         }
         Command::Status(args) => args.run(context).await,
         Command::Login(args) => args.run(context).await,
+        Command::Apply(args) => args.run(context).await,
+        Command::Export(args) => args.run(context).await,
         Command::Provider(command) => command.run(context).await,
         Command::Connector(command) => command.run(context).await,
         Command::McpServer(command) => command.run(context).await,
@@ -155,7 +162,7 @@ async fn run(command_line: CommandLine) -> Result<(), Failure> {
 
 /// Prints a failure and gives its exit code. A reader that has gone away, as `head` does, is no failure.
 fn report(failure: &Failure) -> ExitCode {
-    if !failure.is_reader_gone() {
+    if !failure.is_silent() {
         // Nothing can be done about an error that cannot be printed.
         let _ = writeln!(std::io::stderr().lock(), "{failure}");
     }

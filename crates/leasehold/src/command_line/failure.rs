@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// No node answered.
     Unreachable = 3,
+    /// There is a difference, and it was asked for by exit code.
+    Different = 4,
 }
 
 impl From<Exit> for ExitCode {
@@ -38,6 +40,8 @@ pub(crate) struct Failure {
 
 /// The code of a failure to write to a reader that has gone away.
 const READER_GONE: &str = "READER_GONE";
+/// The code of what only the exit code tells.
+const SILENT: &str = "SILENT";
 
 impl Failure {
     /// Something on this machine, under a stable code.
@@ -103,6 +107,11 @@ impl Failure {
         Self::local(attempted, "NODE", format!("{error:#}"))
     }
 
+    /// Nothing to say: the answer was given, and the exit code tells the rest.
+    pub(super) fn silent(exit: Exit) -> Self {
+        Self { exit, ..Self::local("", SILENT, "") }
+    }
+
     /// What to do next, in place of what the code alone suggests.
     #[must_use]
     pub(super) fn and_next(self, next: impl Into<String>) -> Self {
@@ -114,9 +123,23 @@ impl Failure {
         self.exit
     }
 
-    /// Whether it is only that nobody reads on.
-    pub(super) fn is_reader_gone(&self) -> bool {
-        self.code == READER_GONE
+    /// Whether there is nothing to print: nobody reads on, or the answer was given.
+    pub(super) fn is_silent(&self) -> bool {
+        self.code == READER_GONE || self.code == SILENT
+    }
+
+    /// Whether it is not known if what was attempted was done.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.exit == Exit::Unreachable
+            || matches!(
+                self.code.as_str(),
+                "OUTCOME_UNKNOWN" | "DEADLINE_EXCEEDED" | "CANCELLED" | "INTERNAL" | "MALFORMED_ANSWER"
+            )
+    }
+
+    /// Why, without what was attempted and what comes next.
+    pub(super) fn why(&self) -> &str {
+        &self.why
     }
 
     /// The stable code.
@@ -217,8 +240,8 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_that_scripts_rely_on() {
-        let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Unreachable].map(|exit| exit as u8);
-        assert_eq!(codes, [0, 1, 2, 3]);
+        let exits = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Unreachable, Exit::Different];
+        assert_eq!(exits.map(|exit| exit as u8), [0, 1, 2, 3, 4]);
         assert_eq!(Failure::usage("list", "no such field").exit(), Exit::Usage);
         assert_eq!(Failure::io("read", &io::Error::other("broken")).exit(), Exit::Failed);
     }
@@ -227,10 +250,10 @@ mod tests {
     fn a_reader_that_has_gone_away_is_no_failure() {
         let gone = Failure::output(&io::ErrorKind::BrokenPipe.into());
         assert_eq!(gone.exit(), Exit::Done);
-        assert!(gone.is_reader_gone());
+        assert!(gone.is_silent());
         let full = Failure::output(&io::ErrorKind::StorageFull.into());
         assert_eq!(full.exit(), Exit::Failed);
-        assert!(!full.is_reader_gone());
+        assert!(!full.is_silent());
     }
 
     #[test]

@@ -14,6 +14,7 @@ fn advice(code: &str) -> Option<&'static str> {
             "choose another profile with --as, or store a credential with `leasehold login`"
         }
         "TLS" => "check the profile's ca_file, certificate_file and key_file",
+        "FILES_MISSING" => "see what files look like with `leasehold apply --example`",
         "PROFILE_UNKNOWN" => {
             "store one with `leasehold login --as NAME --address URL --credential-file FILE`"
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 /// A place for a user's files, and the program run there.
 pub(crate) struct User {
@@ -28,23 +28,62 @@ impl User {
 
     /// Runs the program with arguments that have no spaces in them.
     pub(crate) async fn run(&self, arguments: &str) -> Ran {
-        self.run_with(arguments, true).await
+        self.run_with(arguments, true, &[]).await
     }
 
     /// Runs it without a word about where the cluster is.
     pub(crate) async fn run_with_profiles(&self, arguments: &str) -> Ran {
-        self.run_with(arguments, false).await
+        self.run_with(arguments, false, &[]).await
     }
 
-    async fn run_with(&self, arguments: &str, addressed: bool) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    /// Runs it with variables in the environment.
+    pub(crate) async fn run_in(&self, environment: &[(&str, &str)], arguments: &str) -> Ran {
+        self.run_with(arguments, true, environment).await
+    }
+
+    /// Runs it with a terminal on all sides, at which somebody types. What it prints is all in one.
+    pub(crate) async fn run_on_terminal(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: &str,
+        typed: &str,
+    ) -> Ran {
+        let mut command = Command::new("script");
+        let program = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_leasehold"));
+        command.args(["--quiet", "--return", "--command", &program, "/dev/null"]);
+        self.place(&mut command, true, environment);
+        let mut running = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("util-linux has `script`");
+        let mut keyboard = running.stdin.take().unwrap();
+        keyboard.write_all(typed.as_bytes()).await.unwrap();
+        let output = running.wait_with_output().await.unwrap();
+        drop(keyboard);
+        Ran {
+            exit: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::new(),
+        }
+    }
+
+    /// Puts a command where the user's files are.
+    fn place(&self, command: &mut Command, addressed: bool, environment: &[(&str, &str)]) {
         command
             .env_clear()
             .env("LEASEHOLD_CONFIG", self.path("profiles.toml"))
+            .envs(environment.iter().copied())
             .current_dir(self.folder.path());
         if addressed {
             command.env("LEASEHOLD_ADDRESS", &self.address);
         }
+    }
+
+    async fn run_with(&self, arguments: &str, addressed: bool, environment: &[(&str, &str)]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        self.place(&mut command, addressed, environment);
         command.args(arguments.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.unwrap();
         Ran {
