@@ -2,7 +2,10 @@
 
 use leasehold_domain::time::Span;
 use leasehold_journey::{World, reason};
-use leasehold_proto::v1::ConsentReason;
+use leasehold_proto::v1::{
+    ConsentReason, ListConnectorsRequest, SetConnectorEnabledRequest,
+    catalog_service_client::CatalogServiceClient,
+};
 use leasehold_sandbox::{Fault, FaultRule};
 
 const READ: [&str; 1] = ["files.read"];
@@ -137,6 +140,27 @@ async fn a_refused_client_suspends_the_connector_and_a_new_secret_heals_it() {
     world.advance(Span::from_mins(1));
     let lease = world.acquire(&READ).await.unwrap().lease();
     assert_eq!(lease.generation, 2);
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_is_suspended_and_disabled_is_neither_once_it_is_enabled() {
+    let world = about_to_expire().await;
+    world
+        .sandbox()
+        .replace_client_secrets(leasehold_sandbox::Issuer::Provider, "leasehold", "another-secret")
+        .unwrap();
+    world.advance(Span::from_mins(61));
+    assert_eq!(reason(&world.acquire(&READ).await.err().unwrap()), "CONNECTOR_SUSPENDED");
+    let mut catalog = CatalogServiceClient::new(world.admin());
+    for enabled in [false, true] {
+        let connector = "sandbox".to_owned();
+        let request = SetConnectorEnabledRequest { connector, enabled, expected_revision: None };
+        let revision = catalog.set_connector_enabled(request).await.unwrap().into_inner().revision;
+        let listed = catalog.list_connectors(ListConnectorsRequest {}).await.unwrap().into_inner();
+        let known = &listed.connectors[0];
+        assert_eq!((known.enabled, known.suspended.is_empty(), known.revision), (enabled, enabled, revision));
+    }
     world.stop().await.unwrap();
 }
 
