@@ -241,6 +241,7 @@ fn may_end_leases(event: &Event) -> bool {
             | workload::Event::CredentialAdded { .. }
             | workload::Event::CredentialRetired { .. }
             | workload::Event::CertificateBound { .. }
+            | workload::Event::CertificateUnbound { .. }
             | workload::Event::Enabled { .. },
         )
         | Event::Organisation(_)

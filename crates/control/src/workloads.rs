@@ -128,6 +128,25 @@ impl Control {
         self.propose_at(caller, entity, expected, Command::Workload(command)).await.map(drop)
     }
 
+    /// Lets certificates with this name stand for a workload no more. What it holds stays its own until it ends.
+    ///
+    /// # Errors
+    /// [`Problem`], as its kinds say.
+    pub async fn unbind_certificate(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        expected: Option<u64>,
+        name: &str,
+    ) -> Result<(), Problem> {
+        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
+        let workload = self.read(|state| workload_by(state, workload)).await??;
+        let certificate = name.parse::<CertificateName>().map_err(|error| Problem::invalid("name", error))?;
+        let command = workload::Command::UnbindCertificate { workload, certificate };
+        let entity = Entity::Workload(workload);
+        self.propose_at(caller, entity, expected, Command::Workload(command)).await.map(drop)
+    }
+
     /// Lets a workload ask, or ends what it may ask. Answers with its revision.
     ///
     /// # Errors

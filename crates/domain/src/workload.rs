@@ -115,6 +115,13 @@ pub enum Command {
         /// The name.
         certificate: CertificateName,
     },
+    /// Let certificates with this name stand for it no more.
+    UnbindCertificate {
+        /// The workload.
+        workload: WorkloadId,
+        /// The name.
+        certificate: CertificateName,
+    },
     /// End what it may ask. Its credentials do not come back when it is enabled again.
     Disable {
         /// The workload.
@@ -157,6 +164,13 @@ pub enum Event {
     },
     /// Certificates with this name stand for it.
     CertificateBound {
+        /// The workload.
+        workload: WorkloadId,
+        /// The name.
+        certificate: CertificateName,
+    },
+    /// Certificates with this name stand for it no more.
+    CertificateUnbound {
         /// The workload.
         workload: WorkloadId,
         /// The name.

@@ -6,7 +6,8 @@ use leasehold_proto::v1::{
     self, AddWorkloadCredentialRequest, AddWorkloadCredentialResponse, BindCertificateRequest,
     BindCertificateResponse, ListWorkloadsRequest, ListWorkloadsResponse, RegisterWorkloadRequest,
     RegisterWorkloadResponse, RetireWorkloadCredentialRequest, RetireWorkloadCredentialResponse,
-    SetWorkloadEnabledRequest, SetWorkloadEnabledResponse, workload_service_server::WorkloadService,
+    SetWorkloadEnabledRequest, SetWorkloadEnabledResponse, UnbindCertificateRequest,
+    UnbindCertificateResponse, workload_service_server::WorkloadService,
 };
 use tonic::Request;
 
@@ -92,6 +93,20 @@ impl WorkloadService for Workloads {
             let expected = ask.expected_revision;
             call.control.bind_certificate(&call.caller, workload, expected, &ask.name).await?;
             Ok(BindCertificateResponse {})
+        })
+        .await
+    }
+
+    async fn unbind_certificate(
+        &self,
+        request: Request<UnbindCertificateRequest>,
+    ) -> Answer<UnbindCertificateResponse> {
+        let (call, ask) = Call::begin(&self.control, "unbind the certificate name", request)?;
+        call.answer(async {
+            let workload = fields::reference("workload", &ask.workload)?;
+            let expected = ask.expected_revision;
+            call.control.unbind_certificate(&call.caller, workload, expected, &ask.name).await?;
+            Ok(UnbindCertificateResponse {})
         })
         .await
     }

@@ -68,6 +68,7 @@ choice! {
         3 BindCertificate { 0 workload, 1 certificate },
         4 Disable { 0 workload },
         5 Enable { 0 workload },
+        6 UnbindCertificate { 0 workload, 1 certificate },
     }
     subject::Command {
         0 Register { 0 subject, 1 kind, 2 entry, 3 commitment },

@@ -47,6 +47,7 @@ facts! {
         CertificateBound { workload, certificate } = "WorkloadCertificateBound", Success;
         Disabled { workload } = "WorkloadDisabled", Success;
         Enabled { workload } = "WorkloadEnabled", Success;
+        CertificateUnbound { workload, certificate } = "WorkloadCertificateUnbound", Success;
     }
     subject::Event {
         Registered { subject, kind, commitment } = "SubjectRegistered", Success;

@@ -61,6 +61,12 @@ pub fn decide(state: &State, command: Command) -> Result<Decided, Rejection> {
             }
             Event::CertificateBound { workload, certificate }
         }
+        Command::UnbindCertificate { workload, certificate } => {
+            if state.certificates.get(&certificate) != Some(&workload) {
+                return Err(Rejection::Unknown(Thing::Credential));
+            }
+            Event::CertificateUnbound { workload, certificate }
+        }
         Command::Disable { workload } => {
             enabled(state, workload)?;
             Event::Disabled { workload }
@@ -98,6 +104,9 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
         }
         Event::CertificateBound { workload, certificate } => {
             state.certificates.put(certificate.clone(), *workload);
+        }
+        Event::CertificateUnbound { certificate, .. } => {
+            state.certificates.remove(certificate);
         }
         Event::Disabled { workload } => disable(state, context, *workload),
         Event::Enabled { workload } => set_enabled(state, context, *workload, true),

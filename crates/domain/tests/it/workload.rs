@@ -93,6 +93,20 @@ fn a_certificate_name_stands_for_one_workload() {
 }
 
 #[test]
+fn a_certificate_name_that_is_unbound_may_stand_for_another() {
+    let certificate = CertificateName::Dns(label("edge.example"));
+    let unbind = |workload| Command::UnbindCertificate { workload, certificate: certificate.clone() };
+    let case = catalogued().and([bind(GATEWAY, "edge.example"), bind(GATEWAY, "other.example")]);
+    let case = case.when(unbind(FILES_WORKLOAD)).rejected(Rejection::Unknown(Thing::Credential));
+    let unbound = Event::CertificateUnbound { workload: GATEWAY, certificate: certificate.clone() };
+    let case = case.when(unbind(GATEWAY)).then([unbound]);
+    let names: Vec<_> = case.state.certificates.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["other.example"]);
+    let case = case.when(unbind(GATEWAY)).rejected(Rejection::Unknown(Thing::Credential));
+    case.and([bind(FILES_WORKLOAD, "edge.example")]);
+}
+
+#[test]
 fn a_disabled_workload_loses_its_credentials_and_certificate_names() {
     let disable = Command::Disable { workload: GATEWAY };
     let case = catalogued()

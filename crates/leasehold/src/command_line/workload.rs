@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use leasehold_client::v1::{
     self, AddWorkloadCredentialRequest, BindCertificateRequest, ListWorkloadsRequest,
     RegisterWorkloadRequest, RetireWorkloadCredentialRequest, SetWorkloadEnabledRequest,
+    UnbindCertificateRequest,
 };
 
 use super::{
@@ -26,6 +27,7 @@ pub(crate) enum Workload {
     AddCredential(AddCredentialArgs),
     RetireCredential(RetireCredentialArgs),
     BindCertificate(BindCertificateArgs),
+    UnbindCertificate(UnbindCertificateArgs),
     /// Let a workload ask for leases again; nothing that ended comes back
     #[command(after_help = "Example:\n  leasehold workload enable gateway")]
     Enable {
@@ -95,6 +97,21 @@ pub(crate) struct BindCertificateArgs {
     name: String,
 }
 
+/// Let a client certificate prove nothing any more
+///
+/// What the workload holds stays its own until it ends: to end that too, revoke it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  leasehold workload unbind-certificate gateway --name spiffe://prod.example/ns/mcp/sa/gateway"
+)]
+pub(crate) struct UnbindCertificateArgs {
+    /// The workload's name or id
+    workload: String,
+    /// The name in its certificates: a SPIFFE id or a DNS name
+    #[arg(long)]
+    name: String,
+}
+
 impl Workload {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
@@ -103,6 +120,7 @@ impl Workload {
             Self::AddCredential(args) => args.run(context).await,
             Self::RetireCredential(args) => args.run(context).await,
             Self::BindCertificate(args) => args.run(context).await,
+            Self::UnbindCertificate(args) => args.run(context).await,
             Self::Enable { workload } => set_enabled(context, workload, true).await,
             Self::Disable { workload } => set_enabled(context, workload, false).await,
         }
@@ -155,6 +173,17 @@ impl BindCertificateArgs {
             BindCertificateRequest { workload: self.workload, name: self.name, expected_revision: None };
         client.workloads().bind_certificate(ask(request)).await.during("bind the certificate's name")?;
         say("certificates with this name stand for the workload now");
+        Ok(())
+    }
+}
+
+impl UnbindCertificateArgs {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = context.client().await?;
+        let request =
+            UnbindCertificateRequest { workload: self.workload, name: self.name, expected_revision: None };
+        client.workloads().unbind_certificate(ask(request)).await.during("unbind the certificate's name")?;
+        say("certificates with this name stand for the workload no more");
         Ok(())
     }
 }
