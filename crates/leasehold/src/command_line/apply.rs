@@ -103,6 +103,10 @@ impl ApplyArgs {
         let (wanted, mut problems) = read::read(&files);
         let Some(wanted) = wanted else { return Err(refused(context, problems)) };
         self.check_rotations(&wanted)?;
+        if self.prune && wanted.names.is_empty() {
+            let why = "the files name no connector, MCP server or workload: everything would be disabled";
+            return Err(Failure::usage("prune", why));
+        }
         if wanted.names.is_empty() && wanted.policies.is_none() && problems.is_empty() {
             return Err(Failure::local(ATTEMPTED, "FILES_MISSING", "the files say nothing"));
         }
@@ -221,18 +225,27 @@ async fn check_policies(
     if standing.policies.as_ref().is_some_and(|known| known.text == policies.text) {
         return Ok(Vec::new());
     }
-    let text = policies.text.clone();
-    let answer =
-        client.policies().check(ask(CheckPolicyRequest { text })).await.during("check the policy set")?;
-    let several = match policies.files.as_slice() {
-        [_] => String::new(),
-        files => {
-            let begins = files.iter().map(|(name, line)| format!("{name} from line {line} on"));
-            format!(" (one set of {})", begins.collect::<Vec<_>>().join(", "))
+    let whole = policy_problems(client, &policies.text).await?;
+    if whole.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut problems = Vec::new();
+    // The cluster sees one text: which file it is in shows where each is asked about alone.
+    if policies.files.len() > 1 {
+        for (place, text) in &policies.files {
+            let found = policy_problems(client, text).await?;
+            problems.extend(found.iter().map(|why| place.problem(format!("policies: {why}"))));
         }
-    };
-    let problem = |why: &String| policies.place.problem(format!("policies: {why}{several}"));
-    Ok(answer.problems.iter().map(problem).collect())
+    }
+    if problems.is_empty() {
+        problems.extend(whole.iter().map(|why| policies.place.problem(format!("policies: {why}"))));
+    }
+    Ok(problems)
+}
+
+async fn policy_problems(client: &Client, text: &str) -> Result<Vec<String>, Failure> {
+    let request = CheckPolicyRequest { text: text.to_owned() };
+    Ok(client.policies().check(ask(request)).await.during("check the policy set")?.problems)
 }
 
 /// Says everything that is wrong with the files.

@@ -155,7 +155,7 @@ async fn everything_that_is_wrong_is_said_at_once_and_nothing_is_changed() {
         "cluster/wrong.toml:6: MCP server files: there is no connector nowhere",
         "cluster/wrong.toml:8: there is no kind gadget",
         "cluster/wrong.toml:11: workload gateway: it stands there twice: first at cluster/all.toml:",
-        "cluster/policies.cedar:1: policies: ",
+        "cluster/zz.cedar:1: policies: ",
         ": connector crm: issuer or endpoints: ",
         "(FILES_REFUSED)\n  next: correct them; nothing was changed",
     ] {
@@ -188,6 +188,9 @@ async fn files_are_read_for_what_is_wrong_even_where_no_cluster_answers() {
     ] {
         assert_eq!(user.run(wrong).await.exit, 2, "{wrong}");
     }
+    fs::write(user.path("a.cedar"), "").unwrap();
+    let prune = user.run("apply -f a.cedar --prune --dry-run").await;
+    assert!(prune.exit == 2 && prune.stderr.contains("everything would be disabled"), "{}", prune.stderr);
     assert!(user.run("apply --schema").await.stdout.contains("client_secret_file"));
 }
 
@@ -288,6 +291,17 @@ async fn what_differs_is_changed_and_what_is_elsewhere_stays_until_it_is_pruned(
     let workloads = json(&site, "workload list").await;
     assert_eq!((enabled(&workloads, "gateway"), enabled(&workloads, "stray")), (true, false));
     assert_eq!(apply(&site, "-f cluster --dry-run --exit-code --prune").await.exit, 0);
+
+    // A certificate that is not in the files any more stands for nobody.
+    let text = text.replace(", \"edge.example.com\"]", "]");
+    write(&site, "cluster/all.toml", &text);
+    let ran = apply(&site, "-f cluster --yes").await;
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let workloads = site.done("workload list --output json").await;
+    assert!(
+        !workloads.contains("edge.example.com") && workloads.contains("gateway.example.com"),
+        "{workloads}"
+    );
 
     // Back again: the certificates too.
     let text = text.replace(

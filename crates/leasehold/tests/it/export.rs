@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use leasehold::node::{Dev, DevOptions};
+
 use crate::{
     apply::{apply, example},
     node::Site,
+    user::User,
 };
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
@@ -59,6 +62,21 @@ async fn what_was_exported_is_nothing_to_apply_and_builds_the_same_elsewhere() {
     assert_eq!(files(&other.user.path("again")), first);
     site.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn what_dev_is_furnished_with_is_nothing_to_apply() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let dev = Dev::start(&DevOptions::default()).await.unwrap();
+    let user = User::of(&format!("http://{}", dev.node.grpc));
+    user.write_secret("credential", &dev.furnished.as_ref().unwrap().admin);
+    for arguments in ["export -o out", "apply -f out --dry-run --exit-code"] {
+        let ran = user.run(&format!("{arguments} --credential-file credential")).await;
+        assert_eq!(ran.exit, 0, "{arguments}\n{}\n{}", ran.stdout, ran.stderr);
+    }
+    let connectors = fs::read_to_string(user.path("out/connectors.toml")).unwrap();
+    assert!(connectors.contains(dev.sandbox.as_ref().unwrap().provider_issuer()), "{connectors}");
+    dev.stop().await.unwrap();
 }
 
 #[tokio::test]

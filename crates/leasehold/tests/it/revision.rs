@@ -6,7 +6,7 @@ use leasehold_client::{
         AddConnectorSecretRequest, BindCertificateRequest, GetPolicyRequest, ListConnectorsRequest,
         ListIdentityProvidersRequest, ListMcpServersRequest, ListWorkloadsRequest, Need,
         ReplaceIdentityProviderSecretRequest, SetConnectorEnabledRequest, SetMcpServerEnabledRequest,
-        SetMcpServerNeedRequest, SetPolicyRequest, SetWorkloadEnabledRequest,
+        SetMcpServerNeedRequest, SetPolicyRequest, SetWorkloadEnabledRequest, UnbindCertificateRequest,
     },
 };
 use tonic::{Response, Status};
@@ -80,6 +80,12 @@ async fn every_change_that_rests_on_an_old_revision_is_refused() {
         let (workload, name) = ("gateway".to_owned(), "other.example.com".to_owned());
         let request = BindCertificateRequest { workload, name, expected_revision: Some(revision) };
         client.workloads().bind_certificate(request).await
+    })
+    .await;
+    old_then_current(gateway.revision, async |revision| {
+        let (workload, name) = ("gateway".to_owned(), "other.example.com".to_owned());
+        let request = UnbindCertificateRequest { workload, name, expected_revision: Some(revision) };
+        client.workloads().unbind_certificate(request).await
     })
     .await;
     old_then_current(gateway.revision, async |revision| {

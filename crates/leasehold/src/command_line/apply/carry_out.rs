@@ -8,7 +8,7 @@ use leasehold_client::{
         self, AddConnectorSecretRequest, BindCertificateRequest, CreateConnectorRequest, Endpoints, Need,
         RegisterIdentityProviderRequest, RegisterMcpServerRequest, RegisterWorkloadRequest,
         ReplaceIdentityProviderSecretRequest, SetConnectorEnabledRequest, SetMcpServerEnabledRequest,
-        SetMcpServerNeedRequest, SetPolicyRequest, SetWorkloadEnabledRequest,
+        SetMcpServerNeedRequest, SetPolicyRequest, SetWorkloadEnabledRequest, UnbindCertificateRequest,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -143,6 +143,7 @@ impl Call<'_> {
             }
             Step::RegisterWorkload(wanted) => self.register_workload(wanted.server()).await,
             Step::BindCertificate(certificate) => self.bind_certificate(certificate).await,
+            Step::UnbindCertificate(certificate) => self.unbind_certificate(certificate).await,
             Step::SetEnabled(enabled) => self.set_enabled(*enabled).await,
             Step::SetPolicies(text) => self.set_policies(text).await,
         }
@@ -272,6 +273,17 @@ impl Call<'_> {
         let attempted = format!("{} the certificate {certificate}", self.attempted("let stand for"));
         self.client.workloads().bind_certificate(ask(request)).await.during(attempted)?;
         // A certificate is no change of the workload itself.
+        Ok(self.revision)
+    }
+
+    async fn unbind_certificate(&self, certificate: &str) -> Result<u64, Failure> {
+        let request = UnbindCertificateRequest {
+            workload: self.name(),
+            name: certificate.to_owned(),
+            expected_revision: Some(self.revision),
+        };
+        let attempted = format!("{} the certificate {certificate}", self.attempted("let no more stand for"));
+        self.client.workloads().unbind_certificate(ask(request)).await.during(attempted)?;
         Ok(self.revision)
     }
 

@@ -9,6 +9,7 @@ use super::{
     standing::Standing,
 };
 
+mod change;
 mod compare;
 
 /// What would be done, in order.
@@ -70,6 +71,7 @@ pub(super) enum Step {
     },
     RegisterWorkload(Workload),
     BindCertificate(String),
+    UnbindCertificate(String),
     SetEnabled(bool),
     SetPolicies(String),
 }

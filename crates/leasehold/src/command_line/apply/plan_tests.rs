@@ -303,16 +303,30 @@ fn what_is_new_and_not_to_be_used_is_disabled_at_once() {
 }
 
 #[test]
-fn a_certificate_that_stands_for_another_or_would_have_to_go_is_refused() {
-    let text = "[[workload]]\nname = \"w\"\ncertificates = [\n \"edge.example\"]\n[[workload]]\nname = \"gateway\"\n";
+fn a_certificate_that_stands_for_another_is_refused() {
+    let text = "[[workload]]\nname = \"w\"\ncertificates = [\n \"edge.example\"]\n";
     let found = refused(text, &same(), &Choice::default());
-    assert_eq!(found[0], "4: workload w: the certificate edge.example stands for workload gateway already");
-    assert!(
-        found[1]
-            .starts_with("5: workload gateway: certificates cannot be taken away one by one (edge.example)"),
-        "{found:?}"
-    );
-    // Disabling ends them.
+    let expected = "4: workload w: the certificate edge.example stands for workload gateway already: take it away there first";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn certificates_come_before_those_that_go_and_go_with_what_is_disabled() {
+    let text = FILES.replace("edge.example", "other.example");
+    let bind = |name: &str| Step::BindCertificate(name.to_owned());
+    let unbind = |name: &str| Step::UnbindCertificate(name.to_owned());
+    let changes = plan(&text, &same(), &Choice::default());
+    assert_eq!(changed(&changes).steps, [bind("other.example"), unbind("edge.example")]);
+    assert_eq!(shown(changed(&changes)), ["certificates: edge.example -> other.example"]);
+
+    // Sixteen are the most: one has to go first.
+    let mut standing = same();
+    let many = (0..16).map(|n| format!("edge-{n}.example")).collect();
+    standing.workloads.get_mut("gateway").unwrap().resource.certificates = many;
+    let changes = plan(&text, &standing, &Choice::default());
+    assert_eq!(changed(&changes).steps.len(), 17);
+    assert_eq!(changed(&changes).steps.last(), Some(&bind("other.example")));
+
     let text = "[[workload]]\nname = \"gateway\"\nenabled = false\n";
     assert_eq!(changed(&plan(text, &same(), &Choice::default())).steps, [Step::SetEnabled(false)]);
 }

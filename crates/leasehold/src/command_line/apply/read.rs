@@ -1,4 +1,6 @@
 //! From the text of files to the resources that they want, or to everything that is wrong with them.
+//!
+//! What a name, a URI, a scope or a certificate's name may be is the domain's to say, here as in the interface.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -55,9 +57,10 @@ pub(super) enum SecretSource {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Policies {
     pub(super) text: String,
-    /// Its first file; all of them are named where there are several.
+    /// Its first file.
     pub(super) place: Place,
-    pub(super) files: Vec<(String, usize)>,
+    /// What each file says.
+    pub(super) files: Vec<(Place, String)>,
 }
 
 impl<Resource> Want<Resource> {
@@ -284,18 +287,18 @@ fn certificates_once(wanted: &Wanted, problems: &mut Vec<Problem>) {
 /// The files, one after the other. Between two there is a line's end, so that they do not run into one another.
 fn policies(files: &[File], problems: &mut Vec<Problem>) -> Option<Policies> {
     let place = files.first()?.place(0);
-    let (mut text, mut begins) = (String::new(), Vec::new());
+    let (mut text, mut parts) = (String::new(), Vec::new());
     for file in files {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        begins.push((file.name.to_string(), 1 + text.matches('\n').count()));
         text.push_str(&file.text);
+        parts.push((file.place(0), file.text.clone()));
     }
     if text.len() > TEXT_LEN_MAX {
         problems.push(place.problem(format!("policies: longer than {TEXT_LEN_MAX} bytes together")));
     }
-    Some(Policies { text, place, files: begins })
+    Some(Policies { text, place, files: parts })
 }
 
 fn name(text: &str) -> Result<String, leasehold_domain::id::InvalidName> {

@@ -70,7 +70,7 @@ pub(super) const FIELDS: [Described; 30] = {
         described(M, "enabled", "true, false", "true", true, ENABLED),
         described(W, "name", "text", "needed", false, NAME),
         described(W, "mcp_server", "text", "none", false, "the MCP server that it is; a gateway where none is named"),
-        described(W, "certificates", "list", "none", true, "SPIFFE ids or DNS names in certificates that stand for it; none while it is disabled"),
+        described(W, "certificates", "list", "none", true, "SPIFFE ids or DNS names in certificates that stand for it, all of them; none while it is disabled"),
         described(W, "enabled", "true, false", "true", true, "whether it may ask; disabling ends its leases, credentials and certificates"),
         described(Kind::Policies, "*.cedar", "Cedar", "untouched", true, "all such files of the folder, in the order of their names, are the policy set"),
     ]

@@ -182,6 +182,7 @@ fn sentence(step: &Step) -> String {
         Step::SetNeed { connector, scopes } if scopes.is_empty() => format!("need nothing at {connector}"),
         Step::SetNeed { connector, .. } => format!("set what it needs at {connector}"),
         Step::BindCertificate(name) => format!("let the certificate {name} stand for it"),
+        Step::UnbindCertificate(name) => format!("let the certificate {name} stand for it no more"),
         Step::SetEnabled(true) => "enable it".to_owned(),
         Step::SetEnabled(false) => "disable it".to_owned(),
         Step::SetPolicies(_) => "replace the policy set".to_owned(),

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasehold_domain::{connector::SECRETS_MAX, mcp_server::NEEDS_MAX};
+use leasehold_domain::connector::SECRETS_MAX;
 
 use super::{
     super::{
         files::{Place, Problem},
         read::{SecretSource, Want, Wanted},
-        resource::{Field, Kind, McpServer, Workload, enabled, field, words},
+        resource::{Field, Kind, McpServer, Workload, field, words},
         standing::{Standing, Stands},
     },
     Action, Change, Choice, FieldChange, Plan, Step,
+    change::needs,
 };
 
 /// A comparison on its way.
@@ -189,20 +190,9 @@ impl<'c> Comparison<'c> {
             let advice = "register a workload under another name, and disable this one";
             self.fixed(kind, name, want, server(&known.resource), server(&want.resource), advice);
             change.enabled(known.resource.enabled, want.resource.enabled);
-            let extra = &known.resource.certificates - &want.resource.certificates;
-            if want.resource.enabled && !extra.is_empty() {
-                let why = format!(
-                    "certificates cannot be taken away one by one ({}): name them here, or disable the workload, which ends them all, and enable it again",
-                    words(&extra)
-                );
-                self.refuse(want.at("certificates"), kind, name, why);
-            }
-            let missing = &want.resource.certificates - &known.resource.certificates;
-            if !missing.is_empty() {
-                let sets = [&known.resource.certificates, &want.resource.certificates];
-                let [old, new] = sets.map(|set| vec![field("certificates", &words(set))]);
-                change.differ(&old, &new);
-                change.bind(&missing);
+            // Disabling ends them all by itself.
+            if want.resource.enabled {
+                change.certificates(&known.resource.certificates, &want.resource.certificates);
             }
             self.plan.changes.push(change.settled());
         }
@@ -285,7 +275,9 @@ impl<'c> Comparison<'c> {
             *other != name && known.resource.certificates.contains(certificate)
         };
         if let Some((owner, _)) = self.standing.workloads.iter().find(has) {
-            let why = format!("the certificate {certificate} stands for workload {owner} already");
+            let why = format!(
+                "the certificate {certificate} stands for workload {owner} already: take it away there first"
+            );
             self.refuse(want.at(&format!("certificates.{certificate}")), Kind::Workload, name, why);
         }
     }
@@ -351,88 +343,5 @@ fn from(source: &SecretSource) -> String {
     match source {
         SecretSource::File { path, .. } => format!("from the file {}", path.display()),
         SecretSource::Variable { name, .. } => format!("from the variable {name}"),
-    }
-}
-
-/// The calls that lead from one set of needs to another. New ones come first, so that a server is not without what it needs; where
-/// both together are more than it may have, what goes away does.
-fn needs(old: &McpServer, new: &McpServer) -> Vec<Step> {
-    let set = |(connector, scopes): (&String, &BTreeSet<String>)| Step::SetNeed {
-        connector: connector.clone(),
-        scopes: scopes.clone(),
-    };
-    let wanted =
-        new.needs.iter().filter(|(connector, scopes)| old.needs.get(*connector) != Some(*scopes)).map(set);
-    let nothing = BTreeSet::new();
-    let gone = old.needs.keys().filter(|connector| !new.needs.contains_key(*connector));
-    let gone = gone.map(|connector| set((connector, &nothing)));
-    let together: BTreeSet<&String> = old.needs.keys().chain(new.needs.keys()).collect();
-    if together.len() > NEEDS_MAX { gone.chain(wanted).collect() } else { wanted.chain(gone).collect() }
-}
-
-impl Change {
-    fn of(kind: Kind, name: &str) -> Self {
-        Self {
-            kind,
-            name: name.to_owned(),
-            action: Action::Change,
-            fields: Vec::new(),
-            steps: Vec::new(),
-            revision: 0,
-            secret: None,
-        }
-    }
-
-    /// The same, or no change at all.
-    fn settled(mut self) -> Self {
-        if self.steps.is_empty() {
-            self.action = Action::Same;
-        }
-        self
-    }
-
-    fn create(&mut self, fields: Vec<Field>) {
-        self.action = Action::Create;
-        let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut fields: Vec<FieldChange> =
-            fields.map(|(name, new)| FieldChange { name, old: None, new }).collect();
-        fields.append(&mut self.fields);
-        self.fields = fields;
-    }
-
-    /// Whatever is new may be used; what is not to be is disabled at once.
-    fn born(&mut self, wanted: bool) {
-        if !wanted {
-            let (name, new) = enabled(wanted);
-            self.fields.push(FieldChange { name, old: None, new });
-            self.steps.push(Step::SetEnabled(false));
-        }
-    }
-
-    fn enabled(&mut self, old: bool, new: bool) {
-        if old != new {
-            self.differ(&[enabled(old)], &[enabled(new)]);
-            self.steps.push(Step::SetEnabled(new));
-        }
-    }
-
-    fn bind(&mut self, certificates: &BTreeSet<String>) {
-        self.steps.extend(certificates.iter().cloned().map(Step::BindCertificate));
-    }
-
-    /// Notes the fields that differ.
-    fn differ(&mut self, old: &[Field], new: &[Field]) {
-        let value = |fields: &[Field], name: &str| {
-            fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
-        };
-        let names: BTreeSet<&String> = old.iter().chain(new).map(|(name, _)| name).collect();
-        for name in names {
-            let (before, after) = (value(old, name), value(new, name));
-            if before != after {
-                let old = Some(if before.is_empty() { "none".to_owned() } else { before });
-                let new = if after.is_empty() { "none".to_owned() } else { after };
-                self.fields.push(FieldChange { name: name.clone(), old, new });
-            }
-        }
     }
 }
