@@ -291,7 +291,6 @@ pub(crate) fn identity_provider(provider: &IdentityProvider, redirect_uri: Strin
         join_claim: join_claim.to_owned(),
         email_domains: registration.email_domains.iter().map(ToString::to_string).collect(),
         redirect_uri,
-        revision: provider.revision,
     }
 }
 

@@ -198,7 +198,7 @@ impl Control {
         .ok_or(Problem::Unknown(Kind::IdentityProvider))
     }
 
-    /// Replaces our client secret at an identity provider. Answers with the identity provider's revision.
+    /// Replaces our client secret at an identity provider.
     ///
     /// # Errors
     /// [`Problem`], as its kinds say.
@@ -206,22 +206,16 @@ impl Control {
         &self,
         caller: &Caller,
         identity_provider: &str,
-        expected: Option<u64>,
         clear: &SecretString,
-    ) -> Result<u64, Problem> {
+    ) -> Result<(), Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let known = self.read(|state| identity_provider_by(state, identity_provider).cloned()).await??;
-        // No proposal can rest on an identity provider's revision: of two replacements at the same moment, the later one stands.
-        if expected.is_some_and(|expected| expected != known.revision) {
-            return Err(Problem::ChangedSinceRead);
-        }
         let secret = Secret::copy_of(clear.expose_secret().as_bytes())
             .map_err(|error| Problem::invalid("client_secret", error))?;
         let binding = self.sign_in_secret_binding(known.id);
         let secret = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)?;
         let command = identity_provider::Command::ReplaceSecret { identity_provider: known.id, secret };
-        let applied = self.propose(caller, Command::IdentityProvider(command)).await?;
-        Ok(applied.first_seq)
+        self.propose(caller, Command::IdentityProvider(command)).await.map(drop)
     }
 
     /// The identity providers.

@@ -46,7 +46,7 @@ pub struct IdentityProvider {
     pub id: IdentityProviderId,
     /// What does not change about it.
     pub registration: Registration,
-    /// The sequence number of its last change.
+    /// The sequence number of its registration. People sign in at the one that has the lowest.
     pub revision: u64,
 }
 

@@ -124,10 +124,8 @@ impl SubjectService for Subjects {
                 Problem::invalid("client_secret", "the client secret at the identity provider")
             })?;
             let named = fields::reference("identity_provider", &ask.identity_provider)?;
-            let expected = ask.expected_revision;
-            let revision =
-                call.control.replace_identity_provider_secret(&caller, named, expected, &secret).await?;
-            Ok(ReplaceIdentityProviderSecretResponse { revision })
+            call.control.replace_identity_provider_secret(&caller, named, &secret).await?;
+            Ok(ReplaceIdentityProviderSecretResponse {})
         })
         .await
     }

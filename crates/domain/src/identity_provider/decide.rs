@@ -65,11 +65,7 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
             };
             state.identity_providers.put(*identity_provider, row);
         }
-        Event::SecretReplaced { identity_provider } => {
-            if let Some(known) = state.identity_providers.get(identity_provider) {
-                let row = IdentityProvider { revision: context.seq, ..known.clone() };
-                state.identity_providers.put(*identity_provider, row);
-            }
-        }
+        // The secret stands beside the row, and the row's revision says which identity provider came first: it stays.
+        Event::SecretReplaced { .. } => {}
     }
 }

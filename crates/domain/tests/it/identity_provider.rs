@@ -70,3 +70,13 @@ fn our_secret_at_an_identity_provider_is_replaced() {
     let case = outcome.then([Event::SecretReplaced { identity_provider: SIGN_IN }]);
     case.when(replace(OTHER)).rejected(Rejection::Unknown(Kind::IdentityProvider));
 }
+
+#[test]
+fn the_first_identity_provider_stays_the_first_when_its_secret_is_replaced() {
+    let replace = Command::ReplaceSecret { identity_provider: SIGN_IN, secret: sealed("new") };
+    let case = given(founded())
+        .and([register(SIGN_IN, sign_in_registration()), register(OTHER, other())])
+        .and([replace]);
+    let all = case.state.identity_providers.iter().map(|(_, known)| known);
+    assert_eq!(all.min_by_key(|known| known.revision).unwrap().id, SIGN_IN);
+}

@@ -49,7 +49,7 @@ use standing::Standing;
 /// folder are the policy set. --schema lists the fields, --example shows them all.
 ///
 /// What is shown: + create, ~ change, = same, - disable, ? in the cluster and not in the files. The last stays as it is, unless --prune
-/// disables it. Nothing is ever deleted.
+/// disables it. No resource is ever deleted.
 ///
 /// Client secrets stand in files of their own or in the environment. One is sent where the cluster has none, and where --rotate names
 /// its owner; the cluster never says whether one that it has is the same.

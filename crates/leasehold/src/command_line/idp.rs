@@ -107,7 +107,6 @@ impl ReplaceSecretArgs {
             identity_provider: self.identity_provider,
             client_secret,
             request_id: self.repeat.request_id,
-            expected_revision: None,
         };
         client.subjects().replace_identity_provider_secret(ask(request)).await.during(attempted)?;
         say("the client secret is replaced");

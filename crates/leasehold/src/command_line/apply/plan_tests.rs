@@ -62,7 +62,7 @@ fn same() -> Standing {
         join_claim: "sub".to_owned(),
         email_domains: BTreeSet::new(),
     };
-    standing.identity_providers.insert("idp".to_owned(), stands(idp, 1, 1));
+    standing.identity_providers.insert("idp".to_owned(), stands(idp, 0, 1));
     let drive = Connector {
         provider: "github".to_owned(),
         client_id: "leasehold".to_owned(),
@@ -224,7 +224,7 @@ fn a_secret_is_sent_where_there_is_none_and_where_it_is_rotated() {
     assert_eq!(shown(changed(&added)), ["client_secret: none -> from the variable DRIVE"]);
 
     let rotated = plan(FILES, &same(), &rotate(Kind::IdentityProvider, "idp"));
-    assert_eq!((&changed(&rotated).steps[..], changed(&rotated).revision), (&[Step::ReplaceSecret][..], 1));
+    assert_eq!((&changed(&rotated).steps[..], changed(&rotated).revision), (&[Step::ReplaceSecret][..], 0));
     let rotated = plan(FILES, &same(), &rotate(Kind::Connector, "drive"));
     assert_eq!(changed(&rotated).steps, [Step::AddSecret]);
 

@@ -35,7 +35,7 @@ pub(crate) struct Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stands<Resource> {
     pub(crate) resource: Resource,
-    /// At which revision: what a change rests on.
+    /// At which revision: what a change rests on. 0 for an identity provider, of which nothing changes but a secret.
     pub(crate) revision: u64,
     /// How many client secrets it has. The secrets never come out.
     pub(crate) secrets: usize,
@@ -91,7 +91,7 @@ fn identity_provider(known: v1::IdentityProvider) -> (String, Stands<IdentityPro
         join_claim: known.join_claim,
         email_domains: known.email_domains.into_iter().collect(),
     };
-    (known.name, Stands { resource, revision: known.revision, secrets: 1 })
+    (known.name, Stands { resource, revision: 0, secrets: 1 })
 }
 
 fn connector(known: v1::Connector) -> (String, Stands<Connector>) {

@@ -69,7 +69,7 @@ impl<'c> Comparison<'c> {
                 continue;
             };
             change.revision = known.revision;
-            let advice = "disable it at the identity provider, and register another under another name";
+            let advice = "it stays as it was registered: name what stands, or register another issuer under another name";
             self.fixed(kind, name, want, known.resource.fields(), want.resource.fields(), advice);
             if self.rotates(kind, name) {
                 self.rotate(kind, name, want, &mut change, Step::ReplaceSecret);
