@@ -8,6 +8,7 @@ pub mod calls;
 pub mod clock;
 pub mod logs;
 pub mod people;
+pub mod table;
 pub mod world;
 
 pub use apart::Apart;
