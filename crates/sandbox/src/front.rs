@@ -118,8 +118,8 @@ impl Front {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let site_fits = text("sec-fetch-site").is_none_or(|site| site == "same-origin");
         let own = text("host").map(|host| format!("http://{host}"));
-        let origin_fits =
-            text("origin").is_none_or(|origin| origin == "null" || Some(origin) == own.as_deref());
+        let origin_fits = text("origin")
+            .is_none_or(|origin| origin == "null" || origin == self.issuer || Some(origin) == own.as_deref());
         if site_fits && origin_fits {
             Ok(())
         } else {

@@ -30,6 +30,11 @@ pub struct Options {
     /// Scopes of the provider; a request that names none asks for the first. Default: `files.read`, `files.write`,
     /// `profile`.
     pub scopes: Vec<Scope>,
+    /// The identity provider's issuer as others reach it, where a TLS proxy stands in front of its port, such as
+    /// `https://127.0.0.1:8443`. Default: none, `http://` and its own address.
+    pub idp_issuer: Option<String>,
+    /// The same for the provider's.
+    pub provider_issuer: Option<String>,
 }
 
 impl Default for Options {
@@ -49,6 +54,8 @@ impl Default for Options {
                 Scope::new("files.write", "Add and change your files"),
                 Scope::new("profile", "See your name and email address"),
             ],
+            idp_issuer: None,
+            provider_issuer: None,
         }
     }
 }

@@ -89,10 +89,17 @@ impl Sandbox {
         let control_socket = listen(options.address, options.control_port).await?;
 
         let front = |seat: Seat, people, clients| seat.front(people, clients, &clock, &canaries);
-        let idp_seat =
-            Seat { name: "Sandbox identity provider", cookie: "sandbox_idp", address: idp_socket.1 };
-        let provider_seat =
-            Seat { name: "Sandbox provider", cookie: "sandbox_provider", address: provider_socket.1 };
+        let at = |issuer: Option<String>, address| issuer.unwrap_or_else(|| format!("http://{address}"));
+        let idp_seat = Seat {
+            name: "Sandbox identity provider",
+            cookie: "sandbox_idp",
+            issuer: at(options.idp_issuer, idp_socket.1),
+        };
+        let provider_seat = Seat {
+            name: "Sandbox provider",
+            cookie: "sandbox_provider",
+            issuer: at(options.provider_issuer, provider_socket.1),
+        };
         let idp = Arc::new(Idp::new(
             front(idp_seat, options.people, options.idp_clients)?,
             Keys::draw()?,
@@ -117,14 +124,15 @@ impl Sandbox {
 
         let stop = CancellationToken::new();
         let control_address = control_socket.1;
-        let run = |socket: (TcpListener, SocketAddr), router: Router| {
-            let router = guarded(router.layer(DefaultBodyLimit::max(BODY_MAX)), socket.1);
+        let run = |socket: (TcpListener, SocketAddr), router: Router, issuer: Option<&str>| {
+            let router = guarded(router.layer(DefaultBodyLimit::max(BODY_MAX)), socket.1, issuer);
             tokio::spawn(serve(socket.0, router, stop.clone()))
         };
+        let world = control.world();
         let tasks = vec![
-            run(idp_socket, idp_router),
-            run(provider_socket, provider_router),
-            run(control_socket, control_router),
+            run(idp_socket, idp_router, Some(&world.idp.front().issuer)),
+            run(provider_socket, provider_router, Some(&world.provider.front().issuer)),
+            run(control_socket, control_router, None),
         ];
         let _stop_on_drop = stop.clone().drop_guard();
         Ok(Self { control, control_address, control_secret, tasks, stop, _stop_on_drop })
@@ -179,7 +187,7 @@ async fn listen(address: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr),
 struct Seat {
     name: &'static str,
     cookie: &'static str,
-    address: SocketAddr,
+    issuer: String,
 }
 
 impl Seat {
@@ -200,7 +208,7 @@ impl Seat {
             return Err(StartError::RedirectUri { client: client.id.clone() });
         }
         Ok(Front {
-            issuer: format!("http://{}", self.address),
+            issuer: self.issuer,
             name: self.name,
             clock: clock.clone(),
             people,

@@ -101,9 +101,14 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     }
 }
 
-/// Refuses requests for any other name than this listener's own, so that no web page can reach it by rebinding DNS.
-pub(crate) fn guarded(router: Router, address: SocketAddr) -> Router {
-    router.layer(middleware::from_fn_with_state(address, guard))
+/// Refuses requests for any other name than this listener's own and its issuer's, so that no web page can reach it by
+/// rebinding DNS.
+pub(crate) fn guarded(router: Router, address: SocketAddr, issuer: Option<&str>) -> Router {
+    let authority =
+        issuer.and_then(|issuer| issuer.split_once("://")).map(|(_, authority)| authority.to_owned());
+    let names = [Some(address.to_string()), Some(format!("localhost:{}", address.port())), authority];
+    let names: Arc<[String]> = names.into_iter().flatten().collect();
+    router.layer(middleware::from_fn_with_state(names, guard))
 }
 
 /// Refuses everything once the record is full: an issuer that forgets is of no use to a test.
@@ -119,10 +124,9 @@ async fn refuse_when_full(State(ledger): State<Arc<Ledger>>, request: Request, n
     next.run(request).await
 }
 
-async fn guard(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
+async fn guard(State(names): State<Arc<[String]>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let named = format!("localhost:{}", address.port());
-    if host == address.to_string() || host.eq_ignore_ascii_case(&named) {
+    if names.iter().any(|name| host.eq_ignore_ascii_case(name)) {
         next.run(request).await
     } else {
         (StatusCode::MISDIRECTED_REQUEST, "this listener answers to its own address only\n").into_response()
