@@ -19,7 +19,7 @@ pub use development::{
 };
 pub(crate) use run::{dev, serve};
 pub use start::{EXIT_DISK, Node, NodeOptions};
-pub use telemetry::{LogFormat, Telemetry};
+pub use telemetry::{LogFormat, Telemetry, Traces};
 
 /// Waits until the process is told to end.
 ///

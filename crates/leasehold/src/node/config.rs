@@ -49,6 +49,9 @@ pub struct Config {
     pub egress_ca_file: Option<PathBuf>,
     /// Where traces go: an OTLP endpoint (gRPC). None by default. Since 0.1.
     pub otlp_endpoint: Option<String>,
+    /// The share of traces that are sent there: 0 to 1, 0.01 by default. Since 0.1.
+    #[serde(default = "otlp_share")]
+    pub otlp_share: f64,
     /// For how many distinct subjects an hour one workload may vouch: 1 to 1,000,000, 1,000 by default. Since 0.1.
     #[serde(default = "vouched_subjects_max")]
     pub vouched_subjects_max: usize,
@@ -94,6 +97,10 @@ fn operations_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 7402))
 }
 
+fn otlp_share() -> f64 {
+    0.01
+}
+
 fn vouched_subjects_max() -> usize {
     1000
 }
@@ -123,6 +130,9 @@ impl Config {
         }
         if self.public_url.path() != "/" || self.public_url.query().is_some() {
             bail!("public_url: scheme, host and port, without a path");
+        }
+        if !(0.0..=1.0).contains(&self.otlp_share) {
+            bail!("otlp_share: 0 to 1");
         }
         if !(1..=1_000_000).contains(&self.vouched_subjects_max) {
             bail!("vouched_subjects_max: 1 to 1000000");
@@ -167,12 +177,14 @@ mod tests {
         assert_eq!(config.node, 1);
         assert!(config.grpc_address.ip().is_loopback());
         assert!(config.egress_allow.is_empty());
+        assert!((config.otlp_share - 0.01).abs() < f64::EPSILON);
     }
 
     #[test]
     fn an_unknown_option_and_a_second_root_key_are_refused() {
         assert!(read(&format!("colour = \"red\"\n{LEAST}")).is_err());
         assert!(read(&format!("{LEAST}environment = \"KEY\"\n")).is_err());
+        assert!(read(&format!("otlp_share = 1.5\n{LEAST}")).is_err());
     }
 
     #[test]

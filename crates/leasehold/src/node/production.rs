@@ -15,7 +15,7 @@ use super::{
     data::{DataDir, keep_files_private},
     start::{EXIT_DISK, Node, NodeOptions},
     stop_signal,
-    telemetry::{LogFormat, Telemetry},
+    telemetry::{LogFormat, Telemetry, Traces},
 };
 
 /// Serves until the process is told to end.
@@ -24,7 +24,9 @@ use super::{
 /// What keeps the node from starting or from ending in order, with what to do about it.
 pub async fn serve(path: &Path) -> anyhow::Result<()> {
     let config = Config::read(path)?;
-    let telemetry = Telemetry::start(LogFormat::Json, config.otlp_endpoint.as_deref())?;
+    let traces = config.otlp_endpoint.as_deref();
+    let traces = traces.map(|endpoint| Traces { endpoint, share: config.otlp_share });
+    let telemetry = Telemetry::start(LogFormat::Json, traces.as_ref())?;
     keep_memory_to_itself()?;
     keep_files_private();
     let source = config.root_key.source()?;
