@@ -333,7 +333,10 @@ fn credential(profiles: &toml::Table, name: &str) -> anyhow::Result<String> {
 }
 
 /// A port that nobody listens on, below those that the system hands out by itself, so that it is still free at the next start.
-fn free_port() -> anyhow::Result<u16> {
+///
+/// # Errors
+/// Where none is free.
+pub fn free_port() -> anyhow::Result<u16> {
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 18_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);

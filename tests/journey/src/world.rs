@@ -30,6 +30,13 @@ impl Interceptor for Bearer {
     }
 }
 
+impl Bearer {
+    /// One for this credential.
+    pub fn new(credential: &str) -> Self {
+        Self(credential.to_owned())
+    }
+}
+
 /// A channel that speaks for somebody.
 pub type Speaking = tonic::service::interceptor::InterceptedService<Channel, Bearer>;
 
