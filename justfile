@@ -25,6 +25,13 @@ fix:
 test-long:
     PROPTEST_CASES=10000 cargo test --workspace --release
 
+# Look for every planted secret in every place and play the threat model, then write what was found into tests/README.md.
+secrets:
+    rm -rf target/tables/canaries
+    cargo build --package leasehold
+    cargo test --package leasehold-secrets
+    cargo run --package leasehold-journey --bin table -- write canaries tests/README.md
+
 # Write the golden files of the codec again, after a change that is meant. Review the difference.
 golden:
     LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec
