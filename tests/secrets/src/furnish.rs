@@ -75,7 +75,13 @@ pub async fn furnish(production: &Production) -> anyhow::Result<Furnished> {
         .register(RegisterWorkloadRequest { name: workload.clone(), ..RegisterWorkloadRequest::default() })
         .await?;
     let name = GATEWAY_HOST.to_owned();
-    workloads.bind_certificate(BindCertificateRequest { workload: workload.clone(), name }).await?;
+    workloads
+        .bind_certificate(BindCertificateRequest {
+            workload: workload.clone(),
+            name,
+            ..BindCertificateRequest::default()
+        })
+        .await?;
     let credential = AddWorkloadCredentialRequest { workload, ttl_seconds: 0 };
     let gateway = workloads.add_credential(credential).await?.into_inner().secret;
     let policies = SetPolicyRequest { text: POLICIES.to_owned(), ..SetPolicyRequest::default() };
