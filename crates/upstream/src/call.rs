@@ -55,9 +55,9 @@ impl SendError {
     pub fn class(self) -> ProviderFailure {
         match self {
             Self::NotSent(NotSent::Refused(_) | NotSent::Unwritable) => ProviderFailure::RequestFault,
-            Self::NotSent(NotSent::Dns | NotSent::Connect | NotSent::ConnectTimeout | NotSent::Tls) => {
-                ProviderFailure::Transient
-            }
+            Self::NotSent(
+                NotSent::Dns | NotSent::Connect | NotSent::ConnectTimeout | NotSent::Proxy | NotSent::Tls,
+            ) => ProviderFailure::Transient,
             Self::Unanswered(Unanswered::Timeout | Unanswered::Lost) => ProviderFailure::Ambiguous,
         }
     }

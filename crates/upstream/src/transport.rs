@@ -6,6 +6,7 @@
 
 mod egress;
 mod failure;
+mod proxy;
 mod resolve;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -15,7 +16,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use reqwest::{Certificate, Client, Proxy, redirect, retry};
+use reqwest::{Certificate, Client, redirect, retry};
 use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
@@ -24,6 +25,7 @@ pub(crate) use self::egress::is_loopback;
 pub use self::{
     egress::{Egress, EgressRefusal},
     failure::{NotSent, Unanswered},
+    proxy::{ForwardProxy, HostPattern, ProxyCredentials},
     resolve::{Looking, Lookup, SystemLookup},
 };
 
@@ -53,16 +55,15 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Between two reads of an answer. Default 8 s.
     pub read_timeout: Duration,
-    /// From the start to the answer's last byte. Default 10 s.
+    /// From the start to the answer's last byte; through a proxy, from when the destination was judged. Default 10 s.
     pub total_timeout: Duration,
     /// How long a connection may wait for another request. Default zero: every request gets its own connection, because one that
     /// the provider closes just as a refresh goes out would leave that refresh in doubt.
     pub idle: Duration,
     /// Certificate authorities. Default: the platform's.
     pub trust: Trust,
-    /// A forward proxy, which then resolves names and decides about their addresses: literals are still judged here, names are
-    /// not. Default: none, whatever the environment says.
-    pub proxy: Option<Url>,
+    /// A forward proxy. Default: none, whatever the environment says.
+    pub proxy: Option<ForwardProxy>,
     /// The resolver. Default: the system's.
     pub lookup: Arc<dyn Lookup>,
     /// The `User-Agent` header. Default `leasehold`.
@@ -199,7 +200,9 @@ pub enum Exchange {
 pub struct Transport {
     client: Client,
     egress: Arc<Egress>,
-    proxy_host: Option<String>,
+    lookup: Arc<dyn Lookup>,
+    connect_timeout: Duration,
+    proxy: Option<proxy::Way>,
 }
 
 impl Transport {
@@ -216,11 +219,11 @@ impl Transport {
             return Err(TransportError::Timeouts);
         }
         let egress = Arc::new(settings.egress);
-        let proxy_host = settings.proxy.as_ref().and_then(Url::host_str).map(str::to_owned);
+        let (proxy, way) = settings.proxy.map(ForwardProxy::into_client).transpose()?.unzip();
         let resolver = resolve::GuardedResolver {
-            lookup: settings.lookup,
+            lookup: Arc::clone(&settings.lookup),
             egress: Arc::clone(&egress),
-            proxy_host: proxy_host.clone(),
+            proxy_host: way.as_ref().map(|way| way.host.clone()),
         };
         let mut builder = Client::builder()
             .user_agent(settings.user_agent)
@@ -249,11 +252,12 @@ impl Transport {
             Trust::Only(pem) => builder.tls_certs_only(certificates(&pem)?),
             Trust::Nobody => builder.tls_certs_only([]),
         };
-        if let Some(proxy) = settings.proxy {
-            builder = builder.proxy(Proxy::all(proxy).map_err(|_| TransportError::Proxy)?);
+        if let Some(proxy) = proxy {
+            builder = builder.proxy(proxy);
         }
         let client = builder.build().map_err(TransportError::Client)?;
-        Ok(Self { client, egress, proxy_host })
+        let (lookup, connect_timeout) = (settings.lookup, settings.connect_timeout);
+        Ok(Self { client, egress, lookup, connect_timeout, proxy: way })
     }
 
     /// The rule that this transport keeps.
@@ -266,9 +270,10 @@ impl Transport {
         if let Err(refusal) = self.egress.check(&request.url) {
             return Exchange::NotSent(NotSent::Refused(refusal));
         }
-        // The proxy's name is exempt from the resolver's rule, so no request may name it.
-        if self.proxy_host.is_some() && request.url.host_str() == self.proxy_host.as_deref() {
-            return Exchange::NotSent(NotSent::Refused(EgressRefusal::Address));
+        if let Some(way) = &self.proxy
+            && let Err(why) = way.judge(&request.url, &self.egress, &*self.lookup, self.connect_timeout).await
+        {
+            return Exchange::NotSent(why);
         }
         let limit = request.answer_len_max;
         match self.client.execute(request.into_wire()).await {

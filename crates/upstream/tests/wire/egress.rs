@@ -2,7 +2,7 @@
 
 use http::Method;
 use leasehold_upstream::transport::{
-    Egress, EgressRefusal, Exchange, NotSent, Request, Settings, Transport, Trust,
+    Egress, EgressRefusal, Exchange, ForwardProxy, NotSent, Request, Settings, Transport, Trust,
 };
 use tokio::net::TcpListener;
 use url::Url;
@@ -122,7 +122,8 @@ async fn the_address_that_was_judged_is_the_one_that_is_dialled() {
 
 #[tokio::test]
 async fn no_request_may_name_the_proxy() {
-    let proxy = Some(Url::parse("http://proxy.internal:3128").unwrap());
+    let url = Url::parse("http://proxy.internal:3128").unwrap();
+    let proxy = Some(ForwardProxy { url, credentials: None, unresolved: Vec::new() });
     let transport = Transport::new(Settings { proxy, lookup: Scripted::new(&[]), ..settings() }).unwrap();
     assert!(refused(&get(&transport, "https://proxy.internal/").await));
     assert!(refused(&get(&transport, "https://10.0.0.1/").await));

@@ -9,4 +9,6 @@ mod egress;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod server;
