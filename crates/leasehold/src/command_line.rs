@@ -32,7 +32,6 @@ mod next_step;
 mod output;
 mod paging;
 mod policy;
-mod private_file;
 pub mod profiles;
 mod progress;
 mod provider;

@@ -2,3 +2,4 @@
 
 pub mod command_line;
 pub mod node;
+mod private_file;

@@ -10,11 +10,11 @@ use tonic::Request;
 use super::{
     failure::{During as _, Failure},
     output::Output,
-    private_file::{self, Audience},
     profiles::{self, Profile, ProfilesError},
     secret,
     view::Format,
 };
+use crate::private_file::{self, Audience};
 
 /// How long a call may take before the node gives it up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

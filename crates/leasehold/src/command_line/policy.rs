@@ -12,11 +12,11 @@ use leasehold_client::v1::{CheckPolicyRequest, GetPolicyRequest, SetPolicyReques
 use super::{
     context::{Context, ask},
     failure::{During as _, Failure},
-    private_file,
     record::Record,
     secret,
     shared::Repeat,
 };
+use crate::private_file;
 
 /// The longest policy set that is sent, in bytes: a node takes messages of 256 KiB.
 const TEXT_LEN_MAX: u64 = 250 * 1024;

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::private_file::{self, Audience, ReadPrivateError};
+use crate::private_file::{self, Audience, ReadPrivateError};
 
 /// The profile that is used where none is named.
 pub const DEFAULT: &str = "admin";

@@ -8,10 +8,8 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::{
-    failure::Failure,
-    private_file::{self, Audience, ReadPrivateError},
-};
+use super::failure::Failure;
+use crate::private_file::{self, Audience, ReadPrivateError};
 
 /// The longest secret, in bytes: client secrets, subject tokens and credentials are far shorter.
 const SECRET_LEN_MAX: u64 = 64 * 1024;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 /// Who, besides the owner, must not be able to read or write a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
+pub(crate) enum Audience {
     /// Nobody may.
     Owner,
     /// The group may: orchestrators mount secrets like that.
@@ -46,7 +46,7 @@ pub enum ReadPrivateError {
 ///
 /// # Errors
 /// [`ReadPrivateError`].
-pub(super) fn read(
+pub(crate) fn read(
     path: &Path,
     audience: Audience,
     limit: u64,
@@ -69,7 +69,7 @@ pub(super) fn read(
 ///
 /// # Errors
 /// [`ReadPrivateError`], but never [`ReadPrivateError::Readable`].
-pub(super) fn read_text(from: impl io::Read, limit: u64) -> Result<Zeroizing<String>, ReadPrivateError> {
+pub(crate) fn read_text(from: impl io::Read, limit: u64) -> Result<Zeroizing<String>, ReadPrivateError> {
     let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     // The whole room at once: growing would leave copies behind, unwiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
@@ -84,7 +84,7 @@ pub(super) fn read_text(from: impl io::Read, limit: u64) -> Result<Zeroizing<Str
 ///
 /// # Errors
 /// What the file system says.
-pub(super) fn replace(path: &Path, contents: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, contents: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
     file.write_all(contents.as_bytes())?;
