@@ -125,6 +125,10 @@ impl ClusterService for Echo {
             ..Default::default()
         }))
     }
+
+    async fn who_am_i(&self, _: Request<v1::WhoAmIRequest>) -> Result<Response<v1::WhoAmIResponse>, Status> {
+        Ok(Response::new(v1::WhoAmIResponse::default()))
+    }
 }
 
 #[tonic::async_trait]

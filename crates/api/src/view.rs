@@ -1,5 +1,7 @@
 //! From the words of the domain to the messages of the interface. Nothing is left out or added here but form.
 
+pub(crate) mod caller;
+
 use leasehold_control::{
     AccessEdge, BlastRadius, Change, ConsentReason, GrantView, LeaseAnswer, LeaseView, StartedAuthorization,
 };

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use leasehold_control::Control;
 use leasehold_proto::v1::{
-    ClusterStatusRequest, ClusterStatusResponse, cluster_service_server::ClusterService,
+    ClusterStatusRequest, ClusterStatusResponse, WhoAmIRequest, WhoAmIResponse,
+    cluster_service_server::ClusterService,
 };
 use tonic::Request;
 
 use super::Answer;
-use crate::call::Call;
+use crate::{call::Call, view};
 
 /// Where a node stands in the cluster, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +56,15 @@ impl ClusterService for Cluster {
                 development: call.control.development(),
                 version: self.version.to_owned(),
             })
+        })
+        .await
+    }
+
+    async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Answer<WhoAmIResponse> {
+        let (call, WhoAmIRequest {}) = Call::begin(&self.control, "say who calls", request)?;
+        call.answer(async {
+            let organisation = call.control.organisation().to_string();
+            Ok(call.control.read_now(|state| view::caller::who_am_i(state, organisation, &call.caller.actor)))
         })
         .await
     }

@@ -3,7 +3,7 @@
 use leasehold_client::{
     Client, ConnectError, Endpoint, Proof,
     v1::{
-        ClusterStatusRequest, ClusterStatusResponse,
+        ClusterStatusRequest, ClusterStatusResponse, WhoAmIRequest, WhoAmIResponse,
         cluster_service_server::{ClusterService, ClusterServiceServer},
     },
 };
@@ -49,6 +49,10 @@ impl ClusterService for Counting {
     ) -> Result<Response<ClusterStatusResponse>, Status> {
         let node = request.peer_certs().map_or(0, |certificates| certificates.len() as u64);
         Ok(Response::new(ClusterStatusResponse { node, ..ClusterStatusResponse::default() }))
+    }
+
+    async fn who_am_i(&self, _: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
+        Ok(Response::new(WhoAmIResponse::default()))
     }
 }
 

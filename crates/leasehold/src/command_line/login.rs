@@ -8,7 +8,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use leasehold_client::{
     Client,
-    v1::{ClusterStatusRequest, RedeemBootstrapRequest},
+    v1::{RedeemBootstrapRequest, WhoAmIRequest, WhoAmIResponse},
 };
 use secrecy::SecretString;
 
@@ -23,13 +23,14 @@ use super::{
 /// Store a profile: redeem the bootstrap credential, or keep one that exists
 ///
 /// With --bootstrap-file it makes the first administrator, once, and stores its new credential. With --credential-file, or a client
-/// certificate and its key, it asks the cluster for its status to see that they work, and stores them. The profile's name is --as, or
-/// `admin`.
+/// certificate and its key, it asks the cluster who that is, and stores them if the cluster knows. The profile's name is --as, or
+/// `admin`. Nothing is sent in clear to any other machine.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("kind").args(["bootstrap_file", "certificate_file"]),
     after_help = "Example:\n  leasehold login --bootstrap-file bootstrap.credential --name ada \\\n      --address https://node-1.example:7400 --ca-file ca.pem\n  \
-                  leasehold login --as gateway --credential-file gateway.credential \\\n      --address https://node-1.example:7400"
+                  leasehold login --as gateway --credential-file gateway.credential \\\n      --address https://node-1.example:7400\n  \
+                  leasehold login --as gateway --certificate-file gateway.pem --key-file gateway.key \\\n      --address https://node-1.example:7400"
 )]
 pub(crate) struct LoginArgs {
     /// A file with the bootstrap credential; `-` is standard input
@@ -71,7 +72,7 @@ impl LoginArgs {
         let record = match &self.bootstrap_file {
             Some(file) => self.redeem(profile, &name, file, record, context).await?,
             None => {
-                self.keep(&mut profile, context).await?;
+                let record = self.keep(&mut profile, record, context).await?;
                 store(&name, profile)?;
                 record
             }
@@ -97,7 +98,8 @@ impl LoginArgs {
             .redeem_bootstrap(ask(request))
             .await
             .during("redeem the bootstrap credential")?;
-        let record = record.with("administrator", redeemed.administrator);
+        let record = record.with("kind", "administrator").with("id", redeemed.administrator);
+        let record = record.with("name", self.name.clone());
         let credential = SecretString::from(redeemed.secret);
         profile.credential = Some(credential.clone());
         if let Err(failure) = store(name, profile) {
@@ -107,10 +109,20 @@ impl LoginArgs {
         Ok(record)
     }
 
-    /// Takes the credential or the certificate, and sees that the cluster takes it too.
-    async fn keep(&self, profile: &mut Profile, context: &Context) -> Result<(), Failure> {
+    /// Takes the credential or the certificate, and sees whom the cluster takes it for.
+    async fn keep(
+        &self,
+        profile: &mut Profile,
+        record: Record,
+        context: &Context,
+    ) -> Result<Record, Failure> {
         match (&self.certificate_file, &context.global.credential_file) {
-            (Some(certificate), _) => {
+            (Some(_), Some(_)) => {
+                let why =
+                    "it takes a credential or a certificate, and not both (LEASEHOLD_CREDENTIAL_FILE counts)";
+                return Err(Failure::usage("store the profile", why));
+            }
+            (Some(certificate), None) => {
                 profile.certificate_file = Some(absolute(certificate)?);
                 profile.key_file = self.key_file.as_deref().map(absolute).transpose()?;
             }
@@ -122,12 +134,19 @@ impl LoginArgs {
             }
         }
         let client = connect(profile).await?;
-        client
+        let caller = client
             .cluster()
-            .status(ask(ClusterStatusRequest {}))
+            .who_am_i(ask(WhoAmIRequest {}))
             .await
             .during("see whether the cluster knows the caller")?;
-        Ok(())
+        let WhoAmIResponse { organisation, kind, id, name, proof, roles } = caller;
+        Ok(record
+            .with("organisation", organisation)
+            .with("kind", kind)
+            .with("id", id)
+            .with("name", name)
+            .with("proof", proof)
+            .with("roles", roles))
     }
 }
 

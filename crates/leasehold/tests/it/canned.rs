@@ -61,6 +61,20 @@ impl cluster::ClusterService for Canned {
             ..Default::default()
         }))
     }
+
+    async fn who_am_i(&self, request: Request<api::WhoAmIRequest>) -> Answer<api::WhoAmIResponse> {
+        if shown(&request) != "Bearer lh_ad_1.s3cret" {
+            return Err(Status::unauthenticated("the caller is not known"));
+        }
+        Ok(Response::new(api::WhoAmIResponse {
+            organisation: "org_1".to_owned(),
+            kind: "administrator".to_owned(),
+            id: "adm_1".to_owned(),
+            name: "ada".to_owned(),
+            proof: "credential".to_owned(),
+            roles: vec!["security".to_owned()],
+        }))
+    }
 }
 
 #[tonic::async_trait]
