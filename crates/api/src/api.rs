@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use leasehold_control::Control;
+use leasehold_port::{Door, ServeError};
 use leasehold_proto::v1::{
     access_service_server::AccessServiceServer, administrator_service_server::AdministratorServiceServer,
     audit_service_server::AuditServiceServer, catalog_service_server::CatalogServiceServer,
@@ -18,7 +19,7 @@ use crate::{
     edge::Edge,
     health::Health,
     metrics::Metrics,
-    server::{self, ServeError},
+    server,
     service::{
         access::Access,
         administrator::Administrators,
@@ -32,7 +33,6 @@ use crate::{
         workload::Workloads,
     },
     strict::MESSAGE_LEN_MAX,
-    tls::TlsAcceptorConfig,
 };
 
 /// The longest message that is sent, in bytes.
@@ -83,10 +83,10 @@ impl Api {
     pub fn serve(
         &self,
         listener: TcpListener,
-        tls: Option<TlsAcceptorConfig>,
+        door: Door,
         stop: CancellationToken,
     ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
-        server::serve(listener, tls, self.edge.clone(), stop)
+        server::serve(listener, door, self.edge.clone(), stop)
     }
 }
 

@@ -1,4 +1,5 @@
 use leasehold_domain::actor::Proof;
+use leasehold_port::Arrival;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -9,7 +10,7 @@ const CERTIFICATE: &[u8] = b"a certificate in DER form";
 
 fn peer(certificate: Option<&[u8]>) -> Peer {
     let address = "192.0.2.7:4711".parse().unwrap();
-    Peer::new(address, certificate.map(<[u8]>::to_vec), CancellationToken::new())
+    Peer::new(&Arrival::new(address, certificate.map(<[u8]>::to_vec), CancellationToken::new()))
 }
 
 fn headers(values: &[&str]) -> HeaderMap {

@@ -94,7 +94,6 @@ impl Edge {
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        peer.use_it();
         if let Err(code) = speaks_grpc(&request) {
             return Answer::plain(code);
         }

@@ -1,5 +1,6 @@
 use http_body_util::{BodyExt as _, Full};
 use leasehold_control::Problem;
+use leasehold_port::Arrival;
 use leasehold_proto::v1::{
     ClusterStatusRequest, ClusterStatusResponse, ProveInclusionRequest, TailRequest, TailResponse,
 };
@@ -34,7 +35,7 @@ impl World {
         let known = Arc::new(known);
         let (edge, _) = edge(known.clone()).await;
         let ending = CancellationToken::new();
-        let peer = Peer::new("192.0.2.7:4711".parse().unwrap(), None, ending.clone());
+        let peer = Peer::new(&Arrival::new("192.0.2.7:4711".parse().unwrap(), None, ending.clone()));
         Self { edge, known, peer, ending }
     }
 

@@ -1,7 +1,11 @@
 //! What is counted: calls by method and code, callers that are not known, connections. Plain atomics, for the binary to render.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
+use leasehold_port::Counts;
 use tonic::Code;
 
 use crate::interface::{Interface, Method};
@@ -39,12 +43,8 @@ pub struct Metrics {
     pub shed: AtomicU64,
     /// Calls on their way now, streams included: a gauge.
     pub in_flight: AtomicU64,
-    /// Connections open now: a gauge.
-    pub connections: AtomicU64,
-    /// Connections accepted.
-    pub accepted: AtomicU64,
-    /// TLS handshakes that failed or took too long.
-    pub handshakes_failed: AtomicU64,
+    /// Connections and handshakes.
+    pub port: Arc<Counts>,
 }
 
 /// How often a method was answered with a code.
@@ -82,9 +82,7 @@ impl Default for Metrics {
             unauthenticated: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
-            handshakes_failed: AtomicU64::new(0),
+            port: Arc::default(),
         }
     }
 }
@@ -113,7 +111,7 @@ impl Metrics {
     }
 
     /// What has no labels.
-    pub fn measures(&self) -> [Measure; 7] {
+    pub fn measures(&self) -> [Measure; 4] {
         let of = |name, help, grows, value: &AtomicU64| Measure {
             name,
             help,
@@ -121,14 +119,6 @@ impl Metrics {
             value: value.load(Ordering::Relaxed),
         };
         [
-            of("connections", "Connections open now.", false, &self.connections),
-            of("connections_accepted_total", "Connections accepted.", true, &self.accepted),
-            of(
-                "handshakes_failed_total",
-                "TLS handshakes that failed or took too long.",
-                true,
-                &self.handshakes_failed,
-            ),
             of("calls_in_flight", "Calls on their way now, streams included.", false, &self.in_flight),
             of("calls_shed_total", "Calls refused because too many were on their way.", true, &self.shed),
             of(

@@ -1,52 +1,41 @@
-//! Who is at the other end of a connection, as far as the connection says.
+//! Who is at the other end of a connection, as the services ask for it.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use leasehold_control::Credentials;
+use leasehold_port::Arrival;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The most calls on one connection at a time, streams included. HTTP/2 does not admit more either.
-pub(crate) const CALLS_PER_CONNECTION_MAX: usize = 512;
+pub(crate) const CALLS_PER_CONNECTION_MAX: u16 = 512;
 
 /// One connection. Cheap to clone; the clones are the same connection.
 #[derive(Clone)]
 pub(crate) struct Peer(Arc<Inner>);
 
 struct Inner {
-    address: SocketAddr,
+    arrival: Arrival,
     certificate: Option<Arc<Credentials>>,
     calls: Arc<Semaphore>,
-    used: AtomicBool,
-    ending: CancellationToken,
 }
 
 impl Peer {
-    /// A connection from `address` whose handshake verified the certificate. `ending` ends its streams.
-    pub(crate) fn new(address: SocketAddr, certificate: Option<Vec<u8>>, ending: CancellationToken) -> Self {
-        Self(Arc::new(Inner {
-            address,
-            certificate: certificate.map(|der| Arc::new(Credentials::Certificate(der))),
-            calls: Arc::new(Semaphore::new(CALLS_PER_CONNECTION_MAX)),
-            used: AtomicBool::new(false),
-            ending,
-        }))
+    /// What arrived, with room for calls.
+    pub(crate) fn new(arrival: &Arrival) -> Self {
+        let certificate = arrival.certificate().map(|der| Arc::new(Credentials::Certificate(der.to_vec())));
+        let calls = Arc::new(Semaphore::new(CALLS_PER_CONNECTION_MAX.into()));
+        Self(Arc::new(Inner { arrival: arrival.clone(), certificate, calls }))
     }
 
     /// Where it comes from.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.arrival.address()
     }
 
-    /// The client certificate that the handshake verified.
+    /// The client certificate that the handshake verified, for as long as the authorities in force vouch for it.
     pub(crate) fn certificate(&self) -> Option<&Arc<Credentials>> {
-        self.0.certificate.as_ref()
+        self.0.arrival.certificate().and(self.0.certificate.as_ref())
     }
 
     /// Room for calls.
@@ -54,18 +43,8 @@ impl Peer {
         &self.0.calls
     }
 
-    /// Says that a call has begun.
-    pub(crate) fn use_it(&self) {
-        self.0.used.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a call has ever begun.
-    pub(crate) fn used(&self) -> bool {
-        self.0.used.load(Ordering::Relaxed)
-    }
-
     /// Cancelled when its streams are to end.
     pub(crate) fn ending(&self) -> &CancellationToken {
-        &self.0.ending
+        self.0.arrival.ending()
     }
 }

@@ -1,15 +1,19 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use leasehold_domain::actor::Principal;
+use leasehold_port::{Tls, TlsMaterial};
 use leasehold_proto::v1::{
     ClusterStatusRequest, ClusterStatusResponse, TailRequest, audit_service_client::AuditServiceClient,
     cluster_service_client::ClusterServiceClient,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tokio::task::JoinHandle;
+use rustls::pki_types::UnixTime;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tonic::{
     Code, Request, Status,
     metadata::MetadataValue,
@@ -21,7 +25,6 @@ use super::*;
 use crate::{
     health::Health,
     testing::{Known, edge, workload},
-    tls::TlsMaterial,
 };
 
 /// A self-made authority.
@@ -53,14 +56,20 @@ impl Authority {
     }
 }
 
-fn tls(node: &Pair, clients: &Authority) -> TlsAcceptorConfig {
-    let pem = node.certificate.pem();
-    let config = TlsAcceptorConfig::new(&TlsMaterial {
+/// 2030-01-01, inside the validity of what `rcgen` makes.
+const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_893_456_000));
+
+fn material<'a>(pem: &'a str, node: &'a Pair, clients: &'a Authority) -> TlsMaterial<'a> {
+    TlsMaterial {
         certificates: pem.as_bytes(),
         key: node.key.as_bytes(),
         client_authorities: Some(clients.pem.as_bytes()),
-    });
-    config.ok().unwrap()
+    }
+}
+
+fn tls(node: &Pair, clients: &Authority) -> Tls {
+    let pem = node.certificate.pem();
+    Tls::new(Protocol::Grpc, &material(&pem, node, clients), NOW).unwrap()
 }
 
 struct Node {
@@ -73,13 +82,14 @@ struct Node {
 }
 
 impl Node {
-    async fn start(tls: Option<TlsAcceptorConfig>) -> Self {
+    async fn start(door: impl Into<Option<Tls>>) -> Self {
+        let door = door.into().map_or(Door::Loopback, Door::Tls);
         let known = Arc::new(Known::default());
         let (edge, health) = edge(known.clone()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, tls, edge.clone(), stop.clone()));
+        let served = tokio::spawn(serve(listener, door, edge.clone(), stop.clone()));
         Self { address, edge, known, health, stop, served }
     }
 
@@ -135,7 +145,7 @@ fn name(principal: Principal) -> String {
 async fn a_workload_calls_by_its_certificate_or_by_its_credential_over_tls() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let client = theirs.issue("gateway.example");
-    let node = Node::start(Some(tls(&ours.issue("localhost"), &theirs))).await;
+    let node = Node::start(tls(&ours.issue("localhost"), &theirs)).await;
     node.known.certificate(client.certificate.der(), workload(2));
     let credential = node.known.credential(workload(1));
 
@@ -154,7 +164,7 @@ async fn a_workload_calls_by_its_certificate_or_by_its_credential_over_tls() {
 #[tokio::test]
 async fn a_client_certificate_of_a_stranger_does_not_pass_the_handshake() {
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let node = Node::start(Some(tls(&ours.issue("localhost"), &theirs))).await;
+    let node = Node::start(tls(&ours.issue("localhost"), &theirs)).await;
     let stranger = Authority::new().issue("gateway.example");
     node.known.certificate(stranger.certificate.der(), workload(2));
     // TLS 1.3 lets a client believe in the handshake before the server has judged: the first call fails then.
@@ -165,26 +175,21 @@ async fn a_client_certificate_of_a_stranger_does_not_pass_the_handshake() {
     assert!(called.is_err_and(|code| code != Code::Unauthenticated), "no call got through");
     let metrics = node.edge.metrics().clone();
     node.stopped().await.unwrap();
-    assert_eq!(metrics.handshakes_failed.load(Ordering::Relaxed), 1);
+    assert_eq!(metrics.port.handshakes_failed.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
 async fn replaced_certificates_hold_for_the_next_handshake_and_spare_open_connections() {
     let (before, after, theirs) = (Authority::new(), Authority::new(), Authority::new());
     let config = tls(&before.issue("localhost"), &theirs);
-    let node = Node::start(Some(config.clone())).await;
+    let node = Node::start(config.clone()).await;
     let credential = node.known.credential(workload(1));
     let open = node.over_tls(&before, None).await.unwrap();
     assert!(status(open.clone(), Some(&credential)).await.is_ok());
 
     let next = after.issue("localhost");
     let pem = next.certificate.pem();
-    let material = TlsMaterial {
-        certificates: pem.as_bytes(),
-        key: next.key.as_bytes(),
-        client_authorities: Some(theirs.pem.as_bytes()),
-    };
-    config.replace(&material).unwrap();
+    config.replace(&material(&pem, &next, &theirs), NOW).unwrap();
     assert!(node.over_tls(&before, None).await.is_err());
     let channel = node.over_tls(&after, None).await.unwrap();
     assert!(status(channel, Some(&credential)).await.is_ok());
@@ -193,11 +198,38 @@ async fn replaced_certificates_hold_for_the_next_handshake_and_spare_open_connec
 }
 
 #[tokio::test]
+async fn a_client_authority_that_is_taken_away_takes_its_clients_with_it_and_no_others() {
+    let (ours, kept, dropped) = (Authority::new(), Authority::new(), Authority::new());
+    let pair = ours.issue("localhost");
+    let both = Authority { pem: format!("{}{}", kept.pem, dropped.pem), issuer: Authority::new().issuer };
+    let config = tls(&pair, &both);
+    let node = Node::start(config.clone()).await;
+    let (stays, goes) = (kept.issue("kept.example"), dropped.issue("dropped.example"));
+    node.known.certificate(stays.certificate.der(), workload(1));
+    node.known.certificate(goes.certificate.der(), workload(2));
+    let staying = node.over_tls(&ours, Some(&stays)).await.unwrap();
+    let going = node.over_tls(&ours, Some(&goes)).await.unwrap();
+    assert!(status(staying.clone(), None).await.is_ok());
+    let mut lines = AuditServiceClient::new(going.clone());
+    let mut lines = lines.tail(TailRequest { from: 7 }).await.unwrap().into_inner();
+    assert_eq!(lines.message().await.unwrap().unwrap().seq, 7);
+
+    let pem = pair.certificate.pem();
+    config.replace(&material(&pem, &pair, &kept), NOW).unwrap();
+    assert_eq!(lines.message().await.unwrap_err().code(), Code::Unavailable);
+    assert!(status(going, None).await.is_err(), "a certificate that nobody vouches for opens nothing");
+    assert!(status(staying, None).await.is_ok());
+    let metrics = node.edge.metrics().clone();
+    node.stopped().await.unwrap();
+    assert_eq!(metrics.port.withdrawn.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn serving_in_clear_beyond_loopback_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         let Ok(listener) = TcpListener::bind(address).await else { continue };
         let (edge, _) = edge(Arc::new(Known::default())).await;
-        let refused = serve(listener, None, edge, CancellationToken::new()).await;
+        let refused = serve(listener, Door::Loopback, edge, CancellationToken::new()).await;
         assert!(matches!(refused, Err(ServeError::ClearBeyondLoopback(_))), "{address}");
     }
 }
@@ -274,16 +306,16 @@ async fn reflection_lists_every_service_to_anybody() {
 #[tokio::test]
 async fn a_socket_that_closes_at_once_holds_nobody_up() {
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let node = Node::start(Some(tls(&ours.issue("localhost"), &theirs))).await;
+    let node = Node::start(tls(&ours.issue("localhost"), &theirs)).await;
     drop(TcpStream::connect(node.address).await.unwrap());
     let credential = node.known.credential(workload(1));
     let channel = node.over_tls(&ours, None).await.unwrap();
     assert!(status(channel, Some(&credential)).await.is_ok());
     let metrics = node.edge.metrics().clone();
     node.stopped().await.unwrap();
-    assert_eq!(metrics.accepted.load(Ordering::Relaxed), 2);
-    assert_eq!(metrics.handshakes_failed.load(Ordering::Relaxed), 1);
-    assert_eq!(metrics.connections.load(Ordering::Relaxed), 0);
+    assert_eq!(metrics.port.accepted.load(Ordering::Relaxed), 2);
+    assert_eq!(metrics.port.handshakes_failed.load(Ordering::Relaxed), 1);
+    assert_eq!(metrics.port.connections.load(Ordering::Relaxed), 0);
 }
 
 /// What is written to it, for a subscriber.

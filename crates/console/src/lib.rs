@@ -20,6 +20,7 @@ mod outcome;
 mod page;
 mod problem;
 mod router;
+mod serving;
 mod sign_in;
 mod site;
 mod state_cookie;
@@ -31,4 +32,5 @@ mod visit;
 mod tests;
 
 pub use router::router;
+pub use serving::serve;
 pub use site::{PublicUrlError, Settings};

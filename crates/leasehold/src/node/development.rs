@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use leasehold_control::{Clock, SystemClock};
+use leasehold_port::Door;
 use leasehold_sandbox::{Client, Options as SandboxOptions, Person, Sandbox};
 use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
 use leasehold_vault::{OsEntropy, RootKey, RootKeySource};
@@ -144,7 +145,8 @@ impl Dev {
             grpc,
             console,
             operations,
-            tls: None,
+            grpc_door: Door::Loopback,
+            console_door: Door::Loopback,
             providers_dir: None,
             transport: TransportSettings {
                 egress: Egress { allow_loopback: true, ..Egress::default() },

@@ -1,11 +1,15 @@
 //! For operators: `/metrics` in Prometheus' text form, `/healthz` (the process runs) and `/readyz` (it can answer from the cluster's state).
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use leasehold_api::Metrics;
 use leasehold_consensus::Replica;
 use leasehold_control::Control;
+use leasehold_port::Counts;
 use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use tokio::{net::TcpListener, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +26,8 @@ pub struct Shared {
     pub replica: Arc<Replica>,
     /// The counters of gRPC.
     pub metrics: Arc<Metrics>,
+    /// The counters of the browser pages' port.
+    pub pages: Arc<Counts>,
 }
 
 /// Serves until it is told to stop.
@@ -58,6 +64,11 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
         let gauge = IntGauge::with_opts(Opts::new(name, help))?;
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(Box::new(gauge))
+    };
+    let counter = |name: &str, help: &str, value: u64| -> Result<(), prometheus::Error> {
+        let counter = IntCounter::with_opts(Opts::new(name, help))?;
+        counter.inc_by(value);
+        registry.register(Box::new(counter))
     };
     let status = shared.replica.status();
     gauge("leasehold_raft_term", "The term that this node is in.", status.leadership.term)?;
@@ -97,12 +108,26 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
     for measure in shared.metrics.measures() {
         let name = format!("leasehold_grpc_{}", measure.name);
         if measure.grows {
-            let counter = IntCounter::with_opts(Opts::new(name, measure.help))?;
-            counter.inc_by(measure.value);
-            registry.register(Box::new(counter))?;
+            counter(&name, measure.help, measure.value)?;
         } else {
             gauge(&name, measure.help, measure.value)?;
         }
+    }
+    for (port, counts) in [("grpc", &shared.metrics.port), ("console", &shared.pages)] {
+        let number = |counted: &AtomicU64| counted.load(Ordering::Relaxed);
+        let name = |what: &str| format!("leasehold_{port}_{what}");
+        gauge(&name("connections"), "Connections open now.", number(&counts.connections))?;
+        counter(&name("connections_accepted_total"), "Connections accepted.", number(&counts.accepted))?;
+        counter(
+            &name("handshakes_failed_total"),
+            "TLS handshakes that failed or took too long.",
+            number(&counts.handshakes_failed),
+        )?;
+        counter(
+            &name("connections_withdrawn_total"),
+            "Connections ended because no authority vouches for their client certificate any more.",
+            number(&counts.withdrawn),
+        )?;
     }
     let mut out = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut out)?;

@@ -1,12 +1,13 @@
 //! `leasehold serve`: a production node, told what to do by a file.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use leasehold_api::{TlsAcceptorConfig, TlsMaterial};
-use leasehold_control::SystemClock;
+use leasehold_control::{Clock, SystemClock};
+use leasehold_port::{Door, Protocol, Tls as PortTls, TlsMaterial};
 use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
 use leasehold_vault::RootKeySource;
+use rustls::pki_types::UnixTime;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -54,7 +55,8 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         grpc: bind(config.grpc_address).await?,
         console: bind(config.console_address).await?,
         operations: bind(config.operations_address).await?,
-        tls: config.tls.as_ref().map(tls).transpose()?,
+        grpc_door: config.tls.as_ref().map(tls).transpose()?.unwrap_or(Door::Loopback),
+        console_door: Door::BehindTlsProxy,
         providers_dir: config.providers_dir.clone(),
         transport: TransportSettings {
             egress: Egress { allow_loopback: false, allowed: config.egress_allow.clone() },
@@ -97,7 +99,7 @@ fn keep_memory_to_itself() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tls(files: &Tls) -> anyhow::Result<TlsAcceptorConfig> {
+fn tls(files: &Tls) -> anyhow::Result<Door> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let certificates = read(&files.certificate_file)?;
     let key = Zeroizing::new(read(&files.key_file)?);
@@ -107,7 +109,9 @@ fn tls(files: &Tls) -> anyhow::Result<TlsAcceptorConfig> {
         key: &key,
         client_authorities: client_authorities.as_deref(),
     };
-    TlsAcceptorConfig::new(&material).context("cannot use the certificates")
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(SystemClock.now().as_millis()));
+    let tls = PortTls::new(Protocol::Grpc, &material, now).context("cannot use the certificates")?;
+    Ok(Door::Tls(tls))
 }
 
 #[cfg(test)]

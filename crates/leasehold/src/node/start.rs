@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use leasehold_api::{Api, NodeStatus, TlsAcceptorConfig};
+use leasehold_api::{Api, NodeStatus};
 use leasehold_consensus::{Config as ReplicaConfig, Replica};
 use leasehold_control::{Clock, Control, Founding, Outbox, Parts, Settings, found, open_keyring};
 use leasehold_ledger::{Ledger, Options as LedgerOptions};
+use leasehold_port::{Counts, Door};
 use leasehold_upstream::{
     catalogue::Catalogue,
     transport::{Settings as TransportSettings, Transport},
@@ -49,8 +50,10 @@ pub struct NodeOptions {
     pub console: TcpListener,
     /// Where metrics and health listen, already bound.
     pub operations: TcpListener,
-    /// Certificates for gRPC; none on loopback.
-    pub tls: Option<TlsAcceptorConfig>,
+    /// How gRPC is reached.
+    pub grpc_door: Door,
+    /// How the browser pages are reached.
+    pub console_door: Door,
     /// A folder with provider files.
     pub providers_dir: Option<PathBuf>,
     /// The way out.
@@ -175,7 +178,7 @@ impl Node {
             Api::new(control.clone(), Arc::new(move || node_status(&status)), env!("CARGO_PKG_VERSION"))
                 .await;
         let metrics = api.metrics();
-        let grpc = api.serve(options.grpc, options.tls, stop.clone());
+        let grpc = api.serve(options.grpc, options.grpc_door, stop.clone());
         tasks.spawn(async move {
             if let Err(error) = grpc.await {
                 tracing::error!(%error, "gRPC stopped");
@@ -183,16 +186,26 @@ impl Node {
         });
         let pages =
             leasehold_console::Settings::new(&options.public_url).context("cannot use the public URL")?;
-        let pages = leasehold_console::router(control.clone(), pages)
-            .into_make_service_with_connect_info::<SocketAddr>();
-        let (listener, ended) = (options.console, stop.clone());
+        let pages = leasehold_console::router(control.clone(), pages);
+        let pages_counts = Arc::<Counts>::default();
+        let pages = leasehold_console::serve(
+            options.console,
+            options.console_door,
+            pages,
+            pages_counts.clone(),
+            stop.clone(),
+        );
         tasks.spawn(async move {
-            let served = axum::serve(listener, pages).with_graceful_shutdown(ended.cancelled_owned());
-            if let Err(error) = served.await {
+            if let Err(error) = pages.await {
                 tracing::error!(%error, "the browser pages stopped");
             }
         });
-        let shared = operations::Shared { control: control.clone(), replica: replica.clone(), metrics };
+        let shared = operations::Shared {
+            control: control.clone(),
+            replica: replica.clone(),
+            metrics,
+            pages: pages_counts,
+        };
         tasks.spawn(operations::serve(options.operations, shared, stop.clone()));
         health.set_serving(true).await;
         let (grpc, console, operations) = node;

@@ -8,6 +8,7 @@ use leasehold::node::{EXIT_DISK, Node, NodeOptions, data::DataDir};
 use leasehold_domain::time::Span;
 use leasehold_interop::{Account, Client, OidcProvider, ProviderConfig, Toolchain};
 use leasehold_journey::{clock::MovedClock, logs, world::install_crypto};
+use leasehold_port::Door;
 use leasehold_proto::v1::{
     AddWorkloadCredentialRequest, CreateConnectorRequest, Exposure, Isolation, Need, RedeemBootstrapRequest,
     RegisterIdentityProviderRequest, RegisterMcpServerRequest, RegisterSubjectRequest,
@@ -230,7 +231,8 @@ async fn start_node(data: &Path, clock: &MovedClock) -> anyhow::Result<Node> {
         grpc,
         console,
         operations,
-        tls: None,
+        grpc_door: Door::Loopback,
+        console_door: Door::Loopback,
         providers_dir: None,
         transport,
         vouched_subjects_max: 1000,
