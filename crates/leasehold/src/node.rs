@@ -1,17 +1,17 @@
 //! The running node: configuration, wiring, telemetry, shutdown; the development node and the demo on top of it.
 
+pub mod certificates;
 pub mod config;
 pub mod data;
 pub mod demo;
 pub mod development;
 pub mod operations;
+pub mod prepare;
 pub mod production;
 mod run;
 pub mod start;
+pub mod stopping;
 pub mod telemetry;
-
-use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
 
 pub use demo::{Binary, DemoOptions, DevProcess, profiles_file};
 pub use development::{
@@ -19,18 +19,5 @@ pub use development::{
 };
 pub(crate) use run::{dev, serve};
 pub use start::{EXIT_DISK, Node, NodeOptions};
+pub use stopping::StopSignals;
 pub use telemetry::{LogFormat, Telemetry, Traces};
-
-/// Waits until the process is told to end.
-///
-/// # Errors
-/// Where signals cannot be heard.
-pub async fn stop_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}

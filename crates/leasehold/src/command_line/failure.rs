@@ -90,7 +90,10 @@ impl Failure {
 
     /// A connection that could not be opened.
     pub(super) fn connect(error: &ConnectError) -> Self {
+        let why = chain(error);
         let (code, exit) = match error {
+            // Something answers, and is not believed, or does not believe us.
+            ConnectError::Unreachable { .. } if why.contains("certificate") => ("TLS", Exit::Unreachable),
             ConnectError::Unreachable { .. } => ("UNREACHABLE", Exit::Unreachable),
             ConnectError::Address | ConnectError::ClearText | ConnectError::CertificateWithoutTls => {
                 ("ADDRESS", Exit::Usage)
@@ -99,7 +102,7 @@ impl Failure {
             ConnectError::Tls(_) => ("TLS", Exit::Failed),
             _ => ("CONNECT", Exit::Failed),
         };
-        Self { exit, ..Self::local("connect to the cluster", code, chain(error)) }
+        Self { exit, ..Self::local("connect to the cluster", code, why) }
     }
 
     /// What stopped a node, or kept it from starting.

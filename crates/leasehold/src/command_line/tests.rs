@@ -129,7 +129,7 @@ fn dev_and_serve_take_what_a_node_needs() {
     let Command::Serve(serve) = parse("serve --config node.toml").unwrap().command else {
         panic!("not serve")
     };
-    assert_eq!(serve.config, std::path::Path::new("node.toml"));
+    assert_eq!(serve.config.as_deref(), Some(std::path::Path::new("node.toml")));
 }
 
 #[test]

@@ -99,17 +99,46 @@ impl DataDir {
         self.0.join("bootstrap")
     }
 
+    /// Looks whether a node could start with the data at `path`, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::identity`], and where something else than a directory is there.
+    pub fn examine(path: &Path, node: u64, development: bool) -> anyhow::Result<()> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => bail!("{} is not a directory", path.display()),
+            // It is made at the first start.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+        let data = Self(path.to_owned());
+        match data.known_identity(node, development)? {
+            Some(_) => Ok(()),
+            None => data.nothing_stray(&data.identity_file()),
+        }
+    }
+
+    fn identity_file(&self) -> PathBuf {
+        self.0.join("node.toml")
+    }
+
     /// Reads whose data these are, or says it at a first start.
     ///
     /// # Errors
     /// Where the file says something else: another format, another node, or data that `dev` made where `serve` starts, or the reverse.
     pub fn identity(&self, node: u64, development: bool, entropy: &dyn Entropy) -> anyhow::Result<Identity> {
-        let path = self.0.join("node.toml");
+        match self.known_identity(node, development)? {
+            Some(identity) => Ok(identity),
+            None => self.first_identity(&self.identity_file(), node, development, entropy),
+        }
+    }
+
+    /// Whose data these are, where that was said before.
+    fn known_identity(&self, node: u64, development: bool) -> anyhow::Result<Option<Identity>> {
+        let path = self.identity_file();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.first_identity(&path, node, development, entropy);
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         let identity: Identity =
@@ -134,7 +163,21 @@ impl DataDir {
             bail!("{}: this is node {}, not node {node}", path.display(), identity.node);
         }
         identity.cluster()?;
-        Ok(identity)
+        Ok(Some(identity))
+    }
+
+    /// A log or a ledger without the file that names them has lost it, or is not ours.
+    fn nothing_stray(&self, identity: &Path) -> anyhow::Result<()> {
+        for stray in [self.log(), self.ledger()] {
+            if stray.exists() {
+                bail!(
+                    "{} exists, but {} does not: this data directory is not complete",
+                    stray.display(),
+                    identity.display()
+                );
+            }
+        }
+        Ok(())
     }
 
     fn first_identity(
@@ -144,16 +187,7 @@ impl DataDir {
         development: bool,
         entropy: &dyn Entropy,
     ) -> anyhow::Result<Identity> {
-        // A log or a ledger without the file that names them has lost it, or is not ours.
-        for stray in [self.log(), self.ledger()] {
-            if stray.exists() {
-                bail!(
-                    "{} exists, but {} does not: this data directory is not complete",
-                    stray.display(),
-                    path.display()
-                );
-            }
-        }
+        self.nothing_stray(path)?;
         let mut cluster = [0; 16];
         entropy.fill(&mut cluster);
         let cluster = format!("{:032x}", u128::from_be_bytes(cluster));
@@ -205,6 +239,9 @@ mod tests {
             let data = DataDir::open(dir.path()).unwrap();
             data.identity(1, development, &OsEntropy).unwrap();
             assert!(data.identity(1, !development, &OsEntropy).is_err());
+            assert!(DataDir::examine(dir.path(), 1, !development).is_err());
+            assert!(DataDir::examine(dir.path(), 2, development).is_err());
+            DataDir::examine(dir.path(), 1, development).unwrap();
         }
     }
 
@@ -213,7 +250,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::open(dir.path()).unwrap();
         fs::create_dir(data.log()).unwrap();
+        assert!(DataDir::examine(dir.path(), 1, false).is_err());
         assert!(data.identity(1, false, &OsEntropy).is_err());
         assert!(!dir.path().join("node.toml").exists());
+    }
+
+    #[test]
+    fn an_examination_makes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        DataDir::examine(dir.path(), 1, false).unwrap();
+        DataDir::examine(&dir.path().join("not-yet"), 1, false).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(DataDir::examine(&file, 1, false).is_err());
     }
 }

@@ -145,6 +145,7 @@ impl Dev {
             grpc,
             console,
             operations,
+            certificates: Vec::new(),
             grpc_door: Door::Loopback,
             console_door: Door::Loopback,
             providers_dir: None,

@@ -14,6 +14,8 @@ use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, T
 use tokio::{net::TcpListener, time::Duration};
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::Shown;
+
 /// How long a node may take to show that it is current.
 const READY_WAIT: Duration = Duration::from_secs(2);
 
@@ -28,6 +30,10 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The counters of the browser pages' port.
     pub pages: Arc<Counts>,
+    /// The certificates of the ports that have some.
+    pub certificates: Vec<Shown>,
+    /// Cancelled when the node begins to stop.
+    pub stopping: CancellationToken,
 }
 
 /// Serves until it is told to stop.
@@ -44,6 +50,9 @@ pub async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToke
 }
 
 async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
+    if shared.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the node stops\n".to_owned());
+    }
     match tokio::time::timeout(READY_WAIT, shared.replica.read()).await {
         Ok(Ok(point)) => (StatusCode::OK, format!("ready at entry {}\n", point.index)),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")),
@@ -128,6 +137,16 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
             "Connections ended because no authority vouches for their client certificate any more.",
             number(&counts.withdrawn),
         )?;
+    }
+    for shown in &shared.certificates {
+        let name = |what: &str| format!("leasehold_{}_certificates_{what}", shown.port);
+        gauge(
+            &name("expire_at_seconds"),
+            "When the first certificate in force expires, in Unix time.",
+            shown.expires_at(),
+        )?;
+        counter(&name("taken_total"), "New certificates that were taken.", shown.taken())?;
+        counter(&name("refused_total"), "New certificates that were refused.", shown.refused())?;
     }
     let mut out = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut out)?;

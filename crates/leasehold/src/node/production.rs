@@ -1,21 +1,19 @@
 //! `leasehold serve`: a production node, told what to do by a file.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use leasehold_control::{Clock, SystemClock};
-use leasehold_port::{Door, Protocol, Tls as PortTls, TlsMaterial};
-use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
-use leasehold_vault::RootKeySource;
-use rustls::pki_types::UnixTime;
 use tokio::net::TcpListener;
-use zeroize::Zeroizing;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    config::{Config, Tls},
+    certificates::{self, Certificates},
+    config::Finding,
     data::{DataDir, keep_files_private},
+    prepare::{Prepared, prepare},
     start::{EXIT_DISK, Node, NodeOptions},
-    stop_signal,
+    stopping::StopSignals,
     telemetry::{LogFormat, Telemetry, Traces},
 };
 
@@ -24,69 +22,154 @@ use super::{
 /// # Errors
 /// What keeps the node from starting or from ending in order, with what to do about it.
 pub async fn serve(path: &Path) -> anyhow::Result<()> {
-    let config = Config::read(path)?;
-    let traces = config.otlp_endpoint.as_deref();
-    let traces = traces.map(|endpoint| Traces { endpoint, share: config.otlp_share });
-    let telemetry = Telemetry::start(LogFormat::Json, traces.as_ref())?;
-    keep_memory_to_itself()?;
+    // First of all: whoever renews certificates may ask a node to read them before it has begun to.
+    let hangups = certificates::hangups()?;
+    let kept = keep_memory_to_itself()?;
     keep_files_private();
-    let source = config.root_key.source()?;
-    if matches!(source, RootKeySource::Environment(_)) {
-        tracing::warn!(
-            "the root key comes from the environment, which other processes of this user can read: a file or a command is better"
-        );
+    let prepared = read(path).await?.map_err(|findings| told(path, &findings))?;
+    let Prepared { config, root_key, certificates, grpc_door, console_door, transport, advice } = prepared;
+    let options = config.options;
+    let traces = options.otlp_endpoint.as_deref();
+    // At most 100, which a float holds exactly.
+    let traces = traces.map(|endpoint| Traces { endpoint, share: options.otlp_share_percent as f64 / 100.0 });
+    let telemetry = Telemetry::start(LogFormat::Json, traces.as_ref())?;
+    if !kept {
+        tracing::warn!("core dumps can hold keys: this system is not told to leave none");
     }
-    let root_key =
-        tokio::task::spawn_blocking(move || source.load()).await?.context("cannot get the root key")?;
-    let mut authorities = Vec::new();
-    if let Some(file) = &config.egress_ca_file {
-        authorities = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    for advice in advice {
+        tracing::warn!("{advice}");
     }
+    for expires_at in certificates.iter().map(Certificates::expires_at) {
+        tracing::info!(expires_at, "certificates are in force");
+    }
+    let mut signals = StopSignals::new()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let bind = |address| async move {
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
     };
-    let node = Node::start(NodeOptions {
+    let starting = Node::start(NodeOptions {
         data: DataDir::open(&config.data_dir)?,
         node: config.node,
-        origin: config.origin.clone(),
+        origin: config.origin,
         development: false,
-        public_url: config.public_url.clone(),
+        public_url: config.public_url,
         root_key,
-        grpc: bind(config.grpc_address).await?,
-        console: bind(config.console_address).await?,
-        operations: bind(config.operations_address).await?,
-        grpc_door: config.tls.as_ref().map(tls).transpose()?.unwrap_or(Door::Loopback),
-        console_door: Door::BehindTlsProxy,
-        providers_dir: config.providers_dir.clone(),
-        transport: TransportSettings {
-            egress: Egress { allow_loopback: false, allowed: config.egress_allow.clone() },
-            trust: Trust::PlatformAnd(authorities),
-            ..TransportSettings::default()
-        },
-        vouched_subjects_max: config.vouched_subjects_max,
-        clock: Arc::new(SystemClock),
+        grpc: bind(options.grpc_address).await?,
+        console: bind(options.console_address).await?,
+        operations: bind(options.operations_address).await?,
+        certificates: certificates.iter().map(Certificates::shown).collect(),
+        grpc_door,
+        console_door,
+        providers_dir: options.providers_dir,
+        transport,
+        vouched_subjects_max: options.vouched_subjects_max,
+        clock: clock.clone(),
         on_fatal: Arc::new(|reason| {
             tracing::error!(reason, "the node stops: its disk cannot be relied on");
             std::process::exit(EXIT_DISK);
         }),
-    })
-    .await?;
+    });
+    let node = tokio::select! {
+        started = starting => started?,
+        code = signals.next() => {
+            tracing::warn!("told to end before the node served");
+            std::process::exit(code);
+        }
+    };
+    let stop = CancellationToken::new();
+    let following = tokio::spawn(certificates::follow(certificates, clock, hangups, stop.clone()));
     tracing::info!(grpc = %node.grpc, console = %node.console, operations = %node.operations, "serving");
-    stop_signal().await?;
-    tracing::info!("stopping");
-    node.stop().await?;
+    signals.next().await;
+    let delay = Duration::from_secs(options.drain_delay_seconds);
+    tracing::info!(
+        seconds = options.drain_delay_seconds,
+        "stopping: this node says that it does not serve any more"
+    );
+    let stopping = async {
+        node.turn_away().await;
+        tokio::time::sleep(delay).await;
+        node.stop().await
+    };
+    tokio::select! {
+        stopped = stopping => stopped?,
+        code = signals.next() => {
+            tracing::warn!("told to end a second time: what is on its way is cut");
+            std::process::exit(code);
+        }
+    }
+    stop.cancel();
+    following.await.context("the task that follows the certificates broke")?;
+    tracing::info!("stopped");
     telemetry.stop();
     Ok(())
 }
 
+/// Looks at a configuration and at everything that it names, and starts nothing. Answers with what to print.
+///
+/// # Errors
+/// [`NotFit`], with every finding, where a node would not start with it.
+pub async fn check(path: &Path) -> anyhow::Result<String> {
+    keep_memory_to_itself()?;
+    let prepared = read(path).await?.map_err(|findings| NotFit::new(path, &findings))?;
+    let mut text = String::new();
+    for advice in &prepared.advice {
+        writeln!(text, "advice: {advice}")?;
+    }
+    for expires_at in prepared.certificates.iter().map(Certificates::expires_at) {
+        writeln!(text, "certificates are valid until {expires_at}")?;
+    }
+    writeln!(
+        text,
+        "{}: a node can start with it, as far as can be seen without starting one",
+        path.display()
+    )?;
+    Ok(text)
+}
+
+/// A configuration with which no node starts.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} has {}", in_words(*count))]
+pub struct NotFit {
+    path: String,
+    count: usize,
+    /// One finding a line.
+    pub findings: String,
+}
+
+impl NotFit {
+    fn new(path: &Path, findings: &[Finding]) -> Self {
+        let lines = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        Self { path: path.display().to_string(), count: findings.len(), findings: lines }
+    }
+}
+
+fn in_words(findings: usize) -> String {
+    if findings == 1 { "1 finding".to_owned() } else { format!("{findings} findings") }
+}
+
+async fn read(path: &Path) -> anyhow::Result<Result<Prepared, Vec<Finding>>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let now = SystemClock.now();
+    Ok(tokio::task::spawn_blocking(move || prepare(&text, now)).await?)
+}
+
+/// All of them in one error.
+fn told(path: &Path, findings: &[Finding]) -> anyhow::Error {
+    let all: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    anyhow::anyhow!("cannot use {}: {}", path.display(), all.join("; "))
+}
+
 /// Sees to it that this process leaves no core dump, and that other processes of the same user cannot read its memory (`PR_SET_DUMPABLE`).
+/// Answers whether the system can be told so.
 ///
 /// # Errors
 /// Where the system refuses.
 #[cfg(target_os = "linux")]
-fn keep_memory_to_itself() -> anyhow::Result<()> {
+fn keep_memory_to_itself() -> anyhow::Result<bool> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("cannot keep core dumps from being written")
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("cannot keep core dumps from being written")?;
+    Ok(true)
 }
 
 /// Says that the system offers no way to keep keys out of core dumps.
@@ -94,24 +177,8 @@ fn keep_memory_to_itself() -> anyhow::Result<()> {
 /// # Errors
 /// None; elsewhere it has some.
 #[cfg(not(target_os = "linux"))]
-fn keep_memory_to_itself() -> anyhow::Result<()> {
-    tracing::warn!("core dumps can hold keys: this system is not told to leave none");
-    Ok(())
-}
-
-fn tls(files: &Tls) -> anyhow::Result<Door> {
-    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let certificates = read(&files.certificate_file)?;
-    let key = Zeroizing::new(read(&files.key_file)?);
-    let client_authorities = files.client_ca_file.as_deref().map(read).transpose()?;
-    let material = TlsMaterial {
-        certificates: &certificates,
-        key: &key,
-        client_authorities: client_authorities.as_deref(),
-    };
-    let now = UnixTime::since_unix_epoch(Duration::from_millis(SystemClock.now().as_millis()));
-    let tls = PortTls::new(Protocol::Grpc, &material, now).context("cannot use the certificates")?;
-    Ok(Door::Tls(tls))
+fn keep_memory_to_itself() -> anyhow::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -119,7 +186,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_production_node_leaves_no_core_dump() {
-        super::keep_memory_to_itself().unwrap();
+        assert!(super::keep_memory_to_itself().unwrap());
         let after = rustix::process::dumpable_behavior().unwrap();
         assert_eq!(after, rustix::process::DumpableBehavior::NotDumpable);
     }

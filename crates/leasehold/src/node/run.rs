@@ -9,10 +9,12 @@ use anyhow::Context;
 use secrecy::SecretString;
 
 use super::{
+    config,
     data::keep_files_private,
     demo::{self, DemoOptions},
     development::{ADMINISTRATOR, CONNECTOR, Dev, DevOptions, GATEWAY, MCP_SERVER},
-    production, stop_signal,
+    production::{self, NotFit},
+    stopping::StopSignals,
     telemetry::{LogFormat, Telemetry},
 };
 use crate::command_line::{DevArgs, ServeArgs, profiles};
@@ -46,18 +48,35 @@ pub(crate) async fn dev(args: DevArgs) -> anyhow::Result<()> {
     // Programs that drive it wait for this file: everything else is there by then.
     dev.describe()?;
     greet(&dev);
-    stop_signal().await?;
-    dev.stop().await?;
+    let mut signals = StopSignals::new()?;
+    signals.next().await;
+    tokio::select! {
+        stopped = dev.stop() => stopped?,
+        code = signals.next() => std::process::exit(code),
+    }
     telemetry.stop();
     Ok(())
 }
 
-/// Runs a node until it is told to stop.
+/// Runs a node until it is told to stop, or says what stands in a configuration's way.
 ///
 /// # Errors
 /// What kept it from starting, or made it stop.
 pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    production::serve(&args.config).await
+    let Some(path) = args.config.filter(|_| !args.example_config) else {
+        say(config::EXAMPLE.trim_end());
+        return Ok(());
+    };
+    if !args.check {
+        return production::serve(&path).await;
+    }
+    let checked = production::check(&path).await;
+    let text = match &checked {
+        Ok(text) => text,
+        Err(error) => error.downcast_ref::<NotFit>().map_or("", |unfit| &unfit.findings),
+    };
+    text.lines().for_each(say);
+    checked.map(drop)
 }
 
 fn write_profiles(dev: &Dev) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use leasehold_api::{Api, NodeStatus};
+use leasehold_api::{Api, Health, NodeStatus};
 use leasehold_consensus::{Config as ReplicaConfig, Replica};
 use leasehold_control::{Clock, Control, Founding, Outbox, Parts, Settings, found, open_keyring};
 use leasehold_ledger::{Ledger, Options as LedgerOptions};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
+    certificates::Shown,
     data::{DataDir, write_private},
     operations,
 };
@@ -27,6 +28,8 @@ use super::{
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
 /// How long a node that stops waits for what is on its way to providers.
 const FLIGHTS_MAX: Duration = Duration::from_secs(5);
+/// How long a node that stops waits for its ports, which cut what takes longer than 20 s.
+const DRAIN_MAX: Duration = Duration::from_secs(22);
 /// The exit code of a node whose disk cannot be relied on any more.
 pub const EXIT_DISK: i32 = 70;
 
@@ -50,6 +53,8 @@ pub struct NodeOptions {
     pub console: TcpListener,
     /// Where metrics and health listen, already bound.
     pub operations: TcpListener,
+    /// The certificates of the ports that have some, for the metrics.
+    pub certificates: Vec<Shown>,
     /// How gRPC is reached.
     pub grpc_door: Door,
     /// How the browser pages are reached.
@@ -78,6 +83,8 @@ pub struct Node {
     pub operations: SocketAddr,
     replica: Arc<Replica>,
     ledger: Ledger,
+    health: Health,
+    stopping: CancellationToken,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -200,26 +207,36 @@ impl Node {
                 tracing::error!(%error, "the browser pages stopped");
             }
         });
+        let stopping = CancellationToken::new();
         let shared = operations::Shared {
             control: control.clone(),
             replica: replica.clone(),
             metrics,
             pages: pages_counts,
+            certificates: options.certificates,
+            stopping: stopping.clone(),
         };
         tasks.spawn(operations::serve(options.operations, shared, stop.clone()));
         health.set_serving(true).await;
         let (grpc, console, operations) = node;
-        Ok(Self { control, grpc, console, operations, replica, ledger, stop, tasks })
+        Ok(Self { control, grpc, console, operations, replica, ledger, health, stopping, stop, tasks })
     }
 
-    /// Stops in order: takes no more, answers what is on its way, makes everything durable.
+    /// Says to whoever asks, and to whoever watches, that this node does not serve any more. It still does.
+    pub async fn turn_away(&self) {
+        self.stopping.cancel();
+        self.health.set_serving(false).await;
+    }
+
+    /// Stops in order: says so, takes no more, answers what is on its way, makes everything durable.
     ///
     /// # Errors
     /// Where the disk did not take the last of it.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.turn_away().await;
         self.stop.cancel();
         let drained = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(10), drained).await.is_err() {
+        if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
             tracing::warn!("some connections did not end in time");
             self.tasks.abort_all();
         }

@@ -231,6 +231,7 @@ async fn start_node(data: &Path, clock: &MovedClock) -> anyhow::Result<Node> {
         grpc,
         console,
         operations,
+        certificates: Vec::new(),
         grpc_door: Door::Loopback,
         console_door: Door::Loopback,
         providers_dir: None,
