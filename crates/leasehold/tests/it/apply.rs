@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::node::Site;
+use crate::site::Site;
 
 /// The secrets of the example.
 const SECRETS: [&str; 4] =

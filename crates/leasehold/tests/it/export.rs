@@ -6,7 +6,7 @@ use leasehold::node::{Dev, DevOptions};
 
 use crate::{
     apply::{apply, example},
-    node::Site,
+    site::Site,
     user::User,
 };
 

@@ -1,5 +1,5 @@
 //! The program as a process: what it prints where, which files it writes, and what it exits with. The cluster that it speaks to is a
-//! few canned answers on a real socket; `apply` and `export` speak to a node that is real, and the rest of it has tests of its own.
+//! few canned answers on a real socket; `apply` and `export` speak to a node in this process, and `serve_*` to one as an operator runs it.
 
 #[cfg(test)]
 mod apply;
@@ -22,6 +22,20 @@ mod login;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod place;
+#[cfg(test)]
 mod revision;
+#[cfg(test)]
+mod serve_callers;
+#[cfg(test)]
+mod serve_config;
+#[cfg(test)]
+mod serve_egress;
+#[cfg(test)]
+mod serve_stop;
+#[cfg(test)]
+mod serve_tls;
+#[cfg(test)]
+mod site;
 #[cfg(test)]
 mod user;

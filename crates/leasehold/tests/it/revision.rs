@@ -13,7 +13,7 @@ use tonic::{Response, Status};
 
 use crate::{
     apply::{apply, example},
-    node::Site,
+    site::Site,
 };
 
 /// What a call with an old revision and then with the current one comes to.
