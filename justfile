@@ -23,7 +23,7 @@ fix:
 
 # The long form of the slow suites: more seeds for property tests.
 test-long:
-    PROPTEST_CASES=10000 cargo test --workspace --release
+    PROPTEST_CASES=10000 cargo test --workspace --profile long
 
 # Look for every planted secret in every place and play the threat model, then write what was found into tests/README.md.
 secrets:

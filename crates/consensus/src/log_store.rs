@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{Stream, stream};
+use leasehold_failpoint::failpoint;
 use leasehold_wal::{self as wal, Wal};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
@@ -109,8 +110,11 @@ impl RaftLogStorage<Types> for LogStore {
         let done = move |outcome| {
             let _ = sender.send(outcome);
         };
+        failpoint!("consensus.before-vote");
         self.wal.save_vote_then(vote_to(vote), Box::new(done)).map_err(io::Error::other)?;
-        receiver.await.map_err(io::Error::other)?.map_err(io::Error::other)
+        let saved = receiver.await.map_err(io::Error::other)?.map_err(io::Error::other);
+        failpoint!("consensus.vote-saved");
+        saved
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -156,6 +160,7 @@ impl RaftLogStorage<Types> for LogStore {
             tracing::warn!(upto = upto.index, ?floor, "nothing purged: the ledger is not durable that far");
             return Ok(());
         };
+        failpoint!("consensus.before-purge");
         self.wal.purge(allowed).map_err(io::Error::other)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{Stream, TryStreamExt};
 use leasehold_codec::batch;
+use leasehold_failpoint::failpoint;
 use leasehold_ledger::{self as ledger, Ledger, Position};
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{OptionalSend, alias};
@@ -52,7 +53,9 @@ impl StateMachine {
     fn build(&self) -> io::Result<Snapshot> {
         // A snapshot is of what is written; so first write what is applied.
         self.ledger.checkpoint().map_err(io::Error::other)?;
+        failpoint!("snapshot.begun");
         let built = self.ledger.build_snapshot(&self.snapshots, 0).map_err(io::Error::other)?;
+        failpoint!("snapshot.built");
         // A snapshot ahead of the ledger on disk would be installed, at length, by the next start.
         self.ledger.checkpoint().map_err(io::Error::other)?;
         self.snapshot_bytes.store(built.bytes, Ordering::Relaxed);
@@ -69,6 +72,7 @@ impl StateMachine {
     /// Takes a snapshot over, and keeps one of the same moment of our own. Blocks.
     fn install(&self, meta: &SnapshotMeta, file: &SnapshotFile) -> io::Result<()> {
         let applied = self.ledger.install_snapshot(&file.0).map_err(io::Error::other)?;
+        failpoint!("install.done");
         if meta_of(applied.position, applied.membership.as_ref())? != *meta {
             return Err(io::Error::new(io::ErrorKind::InvalidData, OtherSnapshot));
         }
@@ -76,6 +80,7 @@ impl StateMachine {
     }
 
     fn apply_one(&self, entry: Entry) -> io::Result<Replies> {
+        failpoint!("consensus.committed");
         let payload = match entry.payload {
             Payload::Blank => ledger::Payload::Blank,
             Payload::Membership(membership) => ledger::Payload::Membership(encode_membership(&membership)),
@@ -121,6 +126,7 @@ impl RaftStateMachine<Types> for StateMachine {
     {
         while let Some((entry, responder)) = entries.try_next().await? {
             let replies = self.apply_one(entry)?;
+            failpoint!("consensus.applied");
             if let Some(responder) = responder {
                 responder.send(replies);
             }

@@ -8,13 +8,11 @@ use openraft::{Config, ConfigError, SnapshotPolicy, StepDownPolicy};
 const HEARTBEAT_MILLIS: u64 = 150;
 const ELECTION_MILLIS_MIN: u64 = 500;
 const ELECTION_MILLIS_MAX: u64 = 1000;
-/// Entries kept below a snapshot, so that a node that was away for minutes needs no snapshot.
-const ENTRIES_KEPT: u64 = 100_000;
 /// About the entries of one log segment: a purge is inline in the core, and removes whole segments only.
 const ENTRIES_PURGED_AT_ONCE: u64 = 4096;
 
 /// The configuration of every node, alone or in company. A lone voter elects itself at the first tick whatever the timeouts.
-pub(crate) fn config(cluster_name: String) -> Result<Arc<Config>, ConfigError> {
+pub(crate) fn config(cluster_name: String, entries_kept: u64) -> Result<Arc<Config>, ConfigError> {
     let config = Config {
         cluster_name,
         heartbeat_interval: HEARTBEAT_MILLIS,
@@ -25,8 +23,8 @@ pub(crate) fn config(cluster_name: String) -> Result<Arc<Config>, ConfigError> {
         max_payload_entries: 1024,
         // Snapshots are taken by bytes of log: see `watch`.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        purge_batch_size: ENTRIES_PURGED_AT_ONCE,
+        max_in_snapshot_log_to_keep: entries_kept,
+        purge_batch_size: ENTRIES_PURGED_AT_ONCE.min(entries_kept.max(1)),
         enable_pre_vote: Some(true),
         // Without it the heartbeats of a leader that lost its majority keep the others from electing one.
         quorum_loss_probe_interval: Some(ELECTION_MILLIS_MAX * 5 / 2),
@@ -47,6 +45,6 @@ mod tests {
 
     #[test]
     fn the_configuration_is_one_that_openraft_accepts() {
-        assert!(config("cluster".to_owned()).is_ok());
+        assert!(config("cluster".to_owned(), 100_000).is_ok());
     }
 }

@@ -17,6 +17,7 @@ use leasehold_domain::{
     text::{AccountKey, Digest},
     time::Timestamp,
 };
+use leasehold_failpoint::failpoint;
 use leasehold_upstream::{
     account::{Account, AccountLookup, AccountLookupError, parse_account},
     call::RawAnswer,
@@ -137,7 +138,9 @@ impl Control {
                 let boarded = Boarded::new(self.clone(), id);
                 let flight = self.carry_through(async move {
                     let control = &boarded.control;
+                    failpoint!("exchange.before-intent");
                     control.propose_as(person.actor, Command::Authorization(command)).await?;
+                    failpoint!("exchange.intended");
                     control.exchange(&known, &line, &code, &verifier).await
                 });
                 flight.await.map_err(|error| Problem::fault("exchange a code", &error))?
@@ -177,10 +180,12 @@ impl Control {
             };
             let sent_at = self.now();
             self.outbox().sent(attempt, sent_at).await.map_err(|error| self.disk(&error))?;
+            failpoint!("exchange.marked");
             let answer = match call.send(self.transport(), sent_at).await {
                 Ok(answer) => answer,
                 Err(error) => return self.fail_exchange(known.id, line.connector.id, error.class()).await,
             };
+            failpoint!("exchange.answered");
             match self.outbox().keep(self.entropy(), attempt, sent_at, &answer).await {
                 Ok(()) => {}
                 Err(OutboxError::TooLong) => {
@@ -188,6 +193,7 @@ impl Control {
                 }
                 Err(error) => return Err(self.disk(&error)),
             }
+            failpoint!("exchange.kept");
             match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
                 Ok(set) => return self.complete_exchange(known, line, set, sent_at).await,
                 Err(failure) => match line.client.next_secret(secret, &failure) {
@@ -220,6 +226,7 @@ impl Control {
         sent_at: Timestamp,
     ) -> Result<CallbackEnd, Problem> {
         let account = self.look_up(line, &set).await;
+        failpoint!("exchange.looked-up");
         let mut facts = tokens::facts(self.keyring(), &set)?;
         if facts.refresh.is_some() && facts.access_expires_at.is_none() {
             facts.access_expires_at = Some(sent_at + LIFE_UNSTATED);
@@ -330,6 +337,7 @@ impl Control {
         id: AuthorizationId,
         command: authorization::Command,
     ) -> Result<(), Problem> {
+        failpoint!("exchange.before-outcome");
         loop {
             match self.propose_as_cluster(Command::Authorization(command.clone())).await {
                 Ok(_) | Err(Problem::Rejected(Rejection::Superseded | Rejection::Unknown(_))) => break,
@@ -339,6 +347,7 @@ impl Control {
                 Err(problem) => return Err(problem),
             }
         }
+        failpoint!("exchange.before-cleanup");
         self.outbox().forget(Attempt::Exchange(id)).await.map_err(|error| self.disk(&error))
     }
 
@@ -355,6 +364,7 @@ impl Control {
         let kept = self.outbox().find(Attempt::Exchange(id)).map_err(|error| self.disk(&error))?;
         let failure = match kept {
             Kept::Answer(answer, sent_at) => {
+                failpoint!("exchange.found-answer");
                 return self.settle_exchange_answer(&known, &connector, &answer, sent_at).await;
             }
             Kept::Sent => ProviderFailure::Ambiguous,
@@ -463,7 +473,9 @@ impl Control {
             account_label: self.seal_label(OutboxOwner::Grant(grant), Some(&label))?,
             facts: facts.clone(),
         };
+        failpoint!("confirm.before-propose");
         self.propose_as(person.actor, Command::Authorization(command)).await?;
+        failpoint!("confirm.committed");
         self.0.work.notify_one();
         Ok(grant)
     }

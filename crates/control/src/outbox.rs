@@ -16,6 +16,7 @@ use leasehold_domain::{
     id::{AuthorizationId, GrantId, OrganisationId},
     time::Timestamp,
 };
+use leasehold_failpoint::failpoint;
 use leasehold_upstream::call::RawAnswer;
 use leasehold_vault::{Entropy, Keyring, OutboxOwner, Owner, OwnerBinding, Sealed, Secret};
 use thiserror::Error;
@@ -200,6 +201,7 @@ impl Outbox {
     pub(crate) async fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
             folder.remove(&format!("{}.answer", attempt.stem()))?;
+            failpoint!("outbox.answer-removed");
             folder.remove(&format!("{}.sent", attempt.stem()))
         })
         .await
@@ -223,8 +225,12 @@ impl Folder {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
             file.write_all(bytes)?;
+            failpoint!("outbox.file-written");
             file.sync_all()?;
-            fs::rename(&temporary, &path)
+            failpoint!("outbox.file-synced");
+            fs::rename(&temporary, &path)?;
+            failpoint!("outbox.file-renamed");
+            Ok(())
         };
         put().map_err(|source| io_error(&path, "written", source))?;
         sync_folder(&self.path)

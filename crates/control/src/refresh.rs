@@ -20,6 +20,7 @@ use leasehold_domain::{
     state::BlobKey,
     time::{Span, Timestamp},
 };
+use leasehold_failpoint::failpoint;
 use leasehold_upstream::{
     call::RawAnswer,
     token::{Refresh, TokenSet, parse_token_answer},
@@ -132,7 +133,9 @@ impl Control {
         let Some(refresh_token) = tokens::unseal_refresh(self.keyring(), place, &blob)? else {
             return Err(Rejection::NoRefreshToken.into());
         };
+        failpoint!("refresh.before-intent");
         let Some(attempt) = self.intend(&known, occasion).await? else { return Ok(()) };
+        failpoint!("refresh.intended");
         let intent = Intent { grant, generation, attempt };
         self.send_and_settle(intent, &known, &line, &refresh_token).await
     }
@@ -181,10 +184,12 @@ impl Control {
             };
             let sent_at = self.now();
             self.outbox().sent(intent.key(), sent_at).await.map_err(|error| self.disk(&error))?;
+            failpoint!("refresh.marked");
             let answer = match call.send(self.transport(), sent_at).await {
                 Ok(answer) => answer,
                 Err(error) => return self.fail(intent, line.connector.id, error.class()).await,
             };
+            failpoint!("refresh.answered");
             match self.outbox().keep(self.entropy(), intent.key(), sent_at, &answer).await {
                 Ok(()) => {}
                 Err(OutboxError::TooLong) => {
@@ -192,6 +197,7 @@ impl Control {
                 }
                 Err(error) => return Err(self.disk(&error)),
             }
+            failpoint!("refresh.kept");
             match parse_token_answer(&line.provider, &answer, &grant.granted, sent_at) {
                 Ok(set) => return self.commit(intent, grant, set, sent_at).await,
                 // The provider did not look at the refresh token: its client was refused before.
@@ -279,6 +285,7 @@ impl Control {
 
     /// Proposes an outcome until the cluster has it, or says that it is superseded; then the outbox forgets, or keeps what may be needed.
     async fn settle(&self, intent: Intent, command: grant::Command, afterwards: Afterwards) -> Landing {
+        failpoint!("refresh.before-outcome");
         let superseded = loop {
             match self.propose_as_cluster(Command::Grant(command.clone())).await {
                 Ok(_) | Err(Problem::Rejected(Rejection::Unchanged(_))) => break false,
@@ -289,6 +296,7 @@ impl Control {
                 Err(problem) => return Err(problem),
             }
         };
+        failpoint!("refresh.before-cleanup");
         if afterwards == Afterwards::Keep && !superseded {
             return Ok(());
         }
@@ -323,14 +331,17 @@ impl Control {
         let Intent { generation, .. } = intent;
         match self.outbox().find(intent.key()).map_err(|error| self.disk(&error))? {
             Kept::Answer(answer, sent_at) => {
+                failpoint!("refresh.found-answer");
                 self.settle_answer(intent, &known, &answer, sent_at, unknown).await
             }
             Kept::Sent | Kept::Nothing if unknown => Ok(()),
             Kept::Sent => {
+                failpoint!("refresh.found-marker");
                 let command = grant::Command::LoseRefresh { grant, generation, attempt };
                 self.settle(intent, command, Afterwards::Keep).await
             }
             Kept::Nothing => {
+                failpoint!("refresh.found-nothing");
                 let failure = ProviderFailure::Transient;
                 let command = grant::Command::FailRefresh { grant, generation, attempt, failure };
                 self.settle(intent, command, Afterwards::Forget).await

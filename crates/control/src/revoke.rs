@@ -11,6 +11,7 @@ use leasehold_domain::{
     subject,
     time::Timestamp,
 };
+use leasehold_failpoint::failpoint;
 use leasehold_identity::resolve;
 use leasehold_policy::AdministratorAction;
 
@@ -69,6 +70,7 @@ impl Control {
         let note = draw::note(self.entropy(), reason)?;
         let command = Command::Revocation(revocation::Command::Raise { selector, note });
         let applied = self.propose(caller, command).await?;
+        failpoint!("revocation.raised");
         self.0.work.notify_one();
         Ok((applied.first_seq, covered))
     }

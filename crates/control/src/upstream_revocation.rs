@@ -10,6 +10,7 @@ use leasehold_domain::{
     rejection::{Kind, Rejection},
     state::BlobKey,
 };
+use leasehold_failpoint::failpoint;
 use leasehold_upstream::{
     failure::Failure,
     revoke::{Revocation, RevokeError, Revoked, TokenKind, parse_revocation},
@@ -38,7 +39,10 @@ impl Control {
     pub(crate) async fn revoke_upstream(&self, target: UpstreamTarget) -> Result<(), Problem> {
         let end = match self.tokens_to_revoke(target) {
             Ok(Some((connector, sets))) => match self.line(&connector).await {
-                Ok(line) => self.revoke_all(&line, &sets).await,
+                Ok(line) => {
+                    failpoint!("revocation.before-send");
+                    self.revoke_all(&line, &sets).await
+                }
                 Err(failure) => End::Failed(failure),
             },
             // There is nothing that could be revoked any more.
@@ -54,8 +58,12 @@ impl Control {
                 grant::Command::FailUpstream { target, failure: Some(failure) }
             }
         };
+        failpoint!("revocation.before-outcome");
         match self.propose_as_cluster(Command::Grant(command)).await {
-            Ok(_) | Err(Problem::Rejected(Rejection::Unknown(_))) => Ok(()),
+            Ok(_) | Err(Problem::Rejected(Rejection::Unknown(_))) => {
+                failpoint!("revocation.recorded");
+                Ok(())
+            }
             Err(problem) => Err(problem),
         }
     }
@@ -131,11 +139,14 @@ impl Control {
                 Err(_) => return End::Failed(ProviderFailure::RequestFault),
             };
             let failure: Failure = match call.send(self.transport(), self.now()).await {
-                Ok(answer) => match parse_revocation(&line.provider, &answer) {
-                    Ok(Revoked::Confirmed) => return End::Confirmed,
-                    Ok(Revoked::KindUnsupported) => return End::Unsupported,
-                    Err(failure) => failure,
-                },
+                Ok(answer) => {
+                    failpoint!("revocation.answered");
+                    match parse_revocation(&line.provider, &answer) {
+                        Ok(Revoked::Confirmed) => return End::Confirmed,
+                        Ok(Revoked::KindUnsupported) => return End::Unsupported,
+                        Err(failure) => failure,
+                    }
+                }
                 Err(error) => return End::Failed(error.class()),
             };
             match line.client.next_secret(secret, &failure) {

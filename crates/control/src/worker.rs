@@ -18,6 +18,7 @@ use leasehold_domain::{
     state::{DenialKey, State},
     work::{self, GrantWork},
 };
+use leasehold_failpoint::failpoint;
 use tokio::{
     sync::Semaphore,
     time::{Duration, Instant, MissedTickBehavior},
@@ -207,7 +208,9 @@ impl Control {
                 return Ok(());
             }
             for (selector, grants) in due {
+                failpoint!("revocation.before-close");
                 self.propose_as_cluster(Command::Grant(grant::Command::Close { selector, grants })).await?;
+                failpoint!("revocation.closed");
             }
         }
     }

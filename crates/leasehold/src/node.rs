@@ -9,6 +9,7 @@ pub mod operations;
 pub mod prepare;
 pub mod production;
 mod run;
+mod scale;
 pub mod start;
 pub mod stopping;
 pub mod telemetry;

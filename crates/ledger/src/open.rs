@@ -12,6 +12,7 @@ use leasehold_domain::{
     machine::{self, Context},
     state::{State, recent::HORIZON},
 };
+use leasehold_failpoint::failpoint;
 
 use crate::{
     buckets::{Buckets, Compared},
@@ -80,6 +81,7 @@ pub(crate) fn current(place: &Place, cache_bytes: u64, disk: &dyn Disk) -> Resul
             let store_id = header(&store, &path)?;
             // A crash of the process alone leaves what sled wrote in the page cache: readable, and not yet durable.
             store.flush(disk).map_err(OpenError::from_fault(path))?;
+            failpoint!("ledger.opened");
             Ok(Opened { store, epoch, store_id, noted })
         }
     }

@@ -17,6 +17,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use leasehold_failpoint::failpoint;
+
 use crate::{error::OpenError, keys};
 
 const CURRENT: &str = "current";
@@ -52,8 +54,11 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<(
     let temporary = path.with_extension(UNFINISHED);
     let mut file = File::create(&temporary)?;
     write(&mut file)?;
+    failpoint!("ledger.file-written");
     file.sync_all()?;
+    failpoint!("ledger.file-synced");
     fs::rename(&temporary, path)?;
+    failpoint!("ledger.file-renamed");
     sync_dir(path.parent().unwrap_or(Path::new(".")))
 }
 

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use leasehold_failpoint::failpoint;
 use sled::{Batch, IVec};
 
 use crate::{
@@ -117,6 +118,7 @@ impl Store {
     /// Puts all that was written on the disk.
     pub(crate) fn flush(&self, disk: &dyn Disk) -> Result<(), Fault> {
         caught("flush the store", || disk.flush(&self.db))?;
+        failpoint!("ledger.sled-flushed");
         disk.sync(&self.data).map_err(|error| Fault::disk("sync the store", error))
     }
 }

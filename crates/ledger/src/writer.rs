@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use leasehold_failpoint::failpoint;
+
 use crate::{
     error::Fault,
     keys,
@@ -87,6 +89,7 @@ impl Shared {
         let writes = written.batch(&store, &self.preimages, &group)?;
         let mut bytes = writes.bytes();
         store.write(self.disk.as_ref(), writes.into_batch())?;
+        failpoint!("ledger.group-written");
 
         let due = {
             let mut log = self.log_mut()?;
@@ -119,7 +122,9 @@ impl Shared {
     fn flush(&self) -> Result<(), Fault> {
         let mut written = lock(&self.writing);
         let store = self.log()?.store()?;
+        failpoint!("ledger.before-flush");
         written.flush(&store, self.disk.as_ref())?;
+        failpoint!("ledger.flush-noted");
         self.flushed.send_replace(written.meta.applied.position);
         Ok(())
     }

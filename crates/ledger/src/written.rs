@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use leasehold_failpoint::failpoint;
 use sled::IVec;
 
 use crate::{
@@ -63,6 +64,7 @@ impl Written {
     /// Makes all that was written durable, and notes it.
     pub(crate) fn flush(&mut self, store: &Store, disk: &dyn Disk) -> Result<(), Fault> {
         store.flush(disk)?;
+        failpoint!("ledger.synced");
         self.floor.note(Floor::of(&self.meta)).map_err(|error| Fault::disk("note the flush", error))
     }
 

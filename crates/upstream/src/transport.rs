@@ -16,6 +16,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
+use leasehold_failpoint::failpoint;
 use reqwest::{Certificate, Client, redirect, retry};
 use thiserror::Error;
 use url::Url;
@@ -277,7 +278,10 @@ impl Transport {
         }
         let limit = request.answer_len_max;
         match self.client.execute(request.into_wire()).await {
-            Ok(response) => Exchange::Answered(read(response, limit).await),
+            Ok(response) => {
+                failpoint!("upstream.answer-begins");
+                Exchange::Answered(read(response, limit).await)
+            }
             Err(error) => failure::sort(&error),
         }
     }

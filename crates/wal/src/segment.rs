@@ -7,6 +7,8 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use leasehold_failpoint::failpoint;
+
 use crate::codec::{Fields, Put};
 use crate::{Failure, Fs, FsFile, Identity, State};
 
@@ -109,8 +111,12 @@ pub(crate) fn publish(fs: &dyn Fs, dir: &Path, target: &Path, content: &[u8]) ->
         Ok(()) | Err(_) => {}
     }
     let file = fs.create(&temporary).map_err(Failure::io("create", temporary.clone()))?;
+    failpoint!("wal.file-created");
     file.write_at(0, &mut [IoSlice::new(content)]).map_err(Failure::io("write", temporary.clone()))?;
+    failpoint!("wal.file-written");
     file.sync_all().map_err(Failure::io("sync", temporary.clone()))?;
+    failpoint!("wal.file-synced");
     fs.rename(&temporary, target).map_err(Failure::io("rename", temporary))?;
+    failpoint!("wal.file-renamed");
     fs.sync_dir(dir).map_err(Failure::io("sync", dir.to_owned()))
 }

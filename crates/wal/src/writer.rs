@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use leasehold_failpoint::failpoint;
+
 use crate::identity::{self, Stage};
 use crate::index::Place;
 use crate::record::{Group, Position, Record};
@@ -126,7 +128,9 @@ impl Writer {
             self.add(&mut draft, &Record::Committed(id))?;
         }
         self.put(draft)?;
+        failpoint!("wal.group-written");
         self.sync()?;
+        failpoint!("wal.group-synced");
         self.unmarked = true;
         if voted && self.stage < Stage::Voted {
             identity::write(self.fs.as_ref(), &self.dir, self.identity, Stage::Voted)?;
@@ -180,14 +184,18 @@ impl Writer {
 
     /// The next segment is durable before the seal that names it, and the seal before anything goes into that segment.
     fn rotate(&mut self) -> Result<(), Failure> {
+        failpoint!("wal.rotation-begun");
         let id = self.active.id + 1;
         let mut draft = self.draft();
         self.add(&mut draft, &Record::Seal { next: id })?;
         let (identity, oldest, chain, state) = (self.identity, self.oldest, draft.chain, self.state);
         let header = Header { identity, id, oldest, chain, state };
         let file = segment::create(self.fs.as_ref(), &self.dir, &header)?;
+        failpoint!("wal.segment-made");
         self.put(draft)?;
+        failpoint!("wal.seal-written");
         self.sync()?;
+        failpoint!("wal.seal-synced");
         self.closed.push_back(Closed { id: self.active.id, last: self.state.last.map(|last| last.index) });
         self.shared.front().files.insert(id, Arc::clone(&file));
         let start = HEADER as u64;
@@ -207,7 +215,9 @@ impl Writer {
         while let Some(closed) = self.closed.pop_front_if(|closed| closed.id < self.oldest) {
             let path = segment::path(&self.dir, closed.id);
             self.shared.front().files.remove(&closed.id);
+            failpoint!("wal.before-removal");
             self.fs.remove(&path).map_err(Failure::io("remove", path))?;
+            failpoint!("wal.segment-removed");
             removed = true;
         }
         if removed {

@@ -41,11 +41,15 @@ pub struct Config {
     /// A snapshot is taken, and the log purged below it, when the log has grown by at least as many bytes and by as many as the last
     /// snapshot had: so snapshots write no more than entries do. Default 512 MiB.
     pub snapshot_every_bytes: u64,
+    /// Entries kept below a snapshot, so that a node that was away for minutes needs no snapshot. Default 100,000.
+    pub entries_kept: u64,
 }
 
 impl Config {
     /// Default of [`Config::snapshot_every_bytes`].
     pub const SNAPSHOT_EVERY_BYTES: u64 = 512 << 20;
+    /// Default of [`Config::entries_kept`].
+    pub const ENTRIES_KEPT: u64 = 100_000;
 }
 
 /// Why a node did not start.
@@ -121,7 +125,7 @@ impl Replica {
         let snapshot_bytes = machine.snapshot_bytes();
         judge(&wal, &recovered, config.ledger.applied()?.position, snapshot)?;
         let cluster_name = config.cluster.iter().map(|byte| format!("{byte:02x}")).collect();
-        let tuning = tuning::config(cluster_name).map_err(StartError::core)?;
+        let tuning = tuning::config(cluster_name, config.entries_kept).map_err(StartError::core)?;
         let raft = Raft::new(config.node, tuning, Peers, store, machine).await.map_err(StartError::core)?;
 
         let (closing, closed) = watch::channel(false);

@@ -55,6 +55,7 @@ impl Node {
             ledger: open_ledger(&self.dir.path().join("ledger")),
             snapshot_dir: self.dir.path().join("snapshots"),
             snapshot_every_bytes: Config::SNAPSHOT_EVERY_BYTES,
+            entries_kept: Config::ENTRIES_KEPT,
         }
     }
 

@@ -245,6 +245,7 @@ async fn control(dir: &TempDir, public_url: Url) -> Control {
         ledger: ledger.clone(),
         snapshot_dir: dir.path().join("snapshots"),
         snapshot_every_bytes: Config::SNAPSHOT_EVERY_BYTES,
+        entries_kept: Config::ENTRIES_KEPT,
     };
     let replica = Replica::start(config, Box::new(|fault| panic!("{fault:?}"))).await.unwrap();
     replica.initialise().await.unwrap();

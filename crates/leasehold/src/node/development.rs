@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use leasehold_control::{Clock, SystemClock};
+use leasehold_control::Clock;
 use leasehold_port::Door;
 use leasehold_sandbox::{Client, Options as SandboxOptions, Person, Sandbox};
 use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
@@ -18,6 +18,7 @@ use url::Url;
 
 use super::{
     data::{DataDir, write_private},
+    scale,
     start::{EXIT_DISK, Node, NodeOptions},
 };
 
@@ -93,7 +94,7 @@ impl Dev {
     /// # Errors
     /// What is in the way, with what to do about it.
     pub async fn start(options: &DevOptions) -> anyhow::Result<Self> {
-        Self::start_at(options, Arc::new(SystemClock)).await
+        Self::start_at(options, scale::clock()).await
     }
 
     /// The same by another clock.

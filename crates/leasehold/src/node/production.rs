@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use leasehold_control::{Clock, SystemClock};
+use leasehold_control::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use super::{
     config::Finding,
     data::{DataDir, keep_files_private},
     prepare::{Prepared, prepare},
+    scale,
     start::{EXIT_DISK, Node, NodeOptions},
     stopping::StopSignals,
     telemetry::{LogFormat, Telemetry, Traces},
@@ -43,7 +44,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         tracing::info!(expires_at, "certificates are in force");
     }
     let mut signals = StopSignals::new()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = scale::clock();
     let bind = |address| async move {
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
     };

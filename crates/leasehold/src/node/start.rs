@@ -13,7 +13,7 @@ use leasehold_upstream::{
     transport::{Settings as TransportSettings, Transport},
 };
 use leasehold_vault::{Entropy, OsEntropy, RootKey};
-use leasehold_wal::{DiskFs, Options as LogOptions};
+use leasehold_wal::DiskFs;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -21,7 +21,7 @@ use url::Url;
 use super::{
     certificates::Shown,
     data::{DataDir, write_private},
-    operations,
+    operations, scale,
 };
 
 /// How long a node may take to catch up with itself before it serves.
@@ -125,11 +125,12 @@ impl Node {
             node: options.node,
             address: options.grpc.local_addr()?.to_string(),
             log_dir: options.data.log(),
-            log: LogOptions::default(),
+            log: scale::log(),
             fs: Arc::new(DiskFs),
             ledger: ledger.clone(),
             snapshot_dir: options.data.snapshots(),
-            snapshot_every_bytes: ReplicaConfig::SNAPSHOT_EVERY_BYTES,
+            snapshot_every_bytes: scale::snapshot_every_bytes(),
+            entries_kept: scale::entries_kept(),
         };
         let replica = Replica::start(config, Box::new(move |fault| fatal(&fault.to_string())))
             .await

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use leasehold_api::Door;
+use leasehold_port::Door;
 use leasehold::node::{Node, NodeOptions, data::DataDir};
 use leasehold_control::SystemClock;
 use leasehold_upstream::transport::{Egress, Settings, Trust};

@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+use leasehold_failpoint::failpoint;
+
 use super::{KEPT, Manifest, PREFIX, SnapshotMeta, frames::FrameWriter, path_at, paths};
 use crate::{
     error::{Fault, SnapshotError},
@@ -60,6 +62,7 @@ impl Shared {
             return Err(SnapshotError::Gap { from: lines_from, have: meta.size() });
         }
         let path = path_at(dir, meta.applied.position);
+        failpoint!("snapshot.moment-taken");
         let manifest = Manifest { meta, lines_from };
         let mut fault = None;
         let replaced = replace(&path, |file| {
@@ -75,7 +78,9 @@ impl Shared {
             return Err(self.stop(fault).into());
         }
         replaced.map_err(SnapshotError::io("write", &path))?;
+        failpoint!("snapshot.named");
         keep_newest(dir)?;
+        failpoint!("snapshot.older-removed");
         let bytes = fs::metadata(&path).map_err(SnapshotError::io("look at", &path))?.len();
         tracing::info!(lines = manifest.meta.size(), bytes, "snapshot built");
         Ok(SnapshotMeta::of(&path, bytes, &manifest))

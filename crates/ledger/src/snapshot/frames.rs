@@ -13,6 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use leasehold_failpoint::failpoint;
+
 use super::Manifest;
 use crate::{
     cursor::{Cursor, put_bytes},
@@ -79,7 +81,9 @@ impl<W: Write> FrameWriter<W> {
         self.chain = crc32c::crc32c_append(crc32c::crc32c_append(self.chain, &head), content);
         self.out.write_all(&head)?;
         self.out.write_all(content)?;
-        self.out.write_all(&self.chain.to_le_bytes())
+        self.out.write_all(&self.chain.to_le_bytes())?;
+        failpoint!("snapshot.frame-written");
+        Ok(())
     }
 
     pub(super) fn pair(&mut self, key: &[u8], content: &[u8]) -> io::Result<()> {

@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use leasehold_failpoint::failpoint;
+
 use super::{
     Manifest,
     frames::{Frame, FrameReader, Pair},
@@ -54,6 +56,7 @@ impl Shared {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(SnapshotError::io("remove", &path))?;
         }
+        failpoint!("install.begun");
         match self.filled(frames, &manifest, &path, file, store_id) {
             Ok(loaded) => Ok(self.switch(epoch, loaded)?),
             Err(error) => {
@@ -107,6 +110,7 @@ impl Shared {
         };
         self.carry_over(&mut filling, manifest.lines_from)?;
         loop {
+            failpoint!("install.frame-read");
             match frames.next()? {
                 Frame::Manifest(_) => return Err(SnapshotError::damaged(file, "it has two manifests")),
                 Frame::Pairs(pairs) => filling.pairs(&pairs).map_err(damaged)?,
@@ -124,6 +128,7 @@ impl Shared {
         if filling.pages.finish().map_err(damaged)? != manifest.meta.runs {
             return Err(SnapshotError::damaged(file, "postings are missing"));
         }
+        failpoint!("install.filled");
         open::begin(&store, store_id, &manifest.meta, self.disk.as_ref())?;
         open::load(store, None).map_err(damaged)
     }
@@ -160,9 +165,11 @@ impl Shared {
     fn switch(&self, epoch: u64, loaded: Loaded) -> Result<Applied, Fault> {
         let mut written = lock(&self.writing);
         self.queue.clear();
+        failpoint!("install.before-pointer");
         // From here on neither the old nor the new could be told to be current if it failed.
         let pointed = self.place.point_to(epoch).map_err(|error| Fault::disk("name the new epoch", error));
         self.or_stop(pointed)?;
+        failpoint!("install.pointed");
         let (applied, size) = (loaded.memory.applied.clone(), loaded.log.pending.tree.size());
         let old = {
             let mut memory = self.memory_mut()?;
@@ -176,6 +183,7 @@ impl Shared {
         self.flushed.send_replace(applied.position);
         self.next_seq.send_replace(size);
         drop(written);
+        failpoint!("install.switched");
         self.remove_old(epoch - 1, old);
         Ok(applied)
     }

@@ -3,6 +3,8 @@
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
+use leasehold_failpoint::failpoint;
+
 use super::replay::Log;
 use super::{Active, Opened, Recovered, TornTail};
 use crate::fs::read_full;
@@ -28,17 +30,20 @@ pub(super) fn mend(
     for name in names.iter().filter(|name| name.ends_with(TEMPORARY)) {
         remove(fs, &dir.join(name))?;
     }
+    failpoint!("wal.mend-begun");
     let missing = || OpenError::Missing { file: log.path.clone(), reason: "it was just read" };
     let file = log.files.get(&log.id).map(std::sync::Arc::clone).ok_or_else(missing)?;
     let torn = cut(fs, dir, names, &log.path, file.as_ref(), &log.tail)?;
     // The data of a sync that failed may be in memory alone, and the system calls it clean. Written anew, it is not.
     rewrite(&log.path, file.as_ref(), &log.tail)?;
+    failpoint!("wal.mend-rewritten");
     if let Some((id, tail)) = &log.sealing
         && let Some(file) = log.files.get(id)
     {
         rewrite(&segment::path(dir, *id), file.as_ref(), tail)?;
     }
     if let Some(id) = log.unfinished {
+        failpoint!("wal.mend-before-unfinished");
         remove(fs, &segment::path(dir, id))?;
     }
     for id in names.iter().filter_map(|name| segment::id_of(name)).filter(|id| *id < log.oldest) {
@@ -105,8 +110,10 @@ fn cut(
         }
         Err(failure) => return Err(failure),
     };
+    failpoint!("wal.mend-tail-kept");
     // Made durable by the sync that ends the rewrite, before anything is written after it.
     file.truncate(tail.offset).map_err(Failure::io("truncate", path.to_owned()))?;
+    failpoint!("wal.mend-cut");
     Ok(Some(TornTail { file: path.to_owned(), offset: tail.offset, bytes, kept }))
 }
 
