@@ -68,8 +68,9 @@ impl Attempt {
         }
     }
 
-    /// The attempt that a file's name belongs to.
+    /// The attempt that a file's name belongs to, one that a crash left half written included.
     fn of_file(name: &str) -> Option<Self> {
+        let name = name.strip_suffix(PART).unwrap_or(name);
         let stem = name.strip_suffix(".answer").or_else(|| name.strip_suffix(".sent"))?;
         match stem.split_once('-') {
             Some((grant, attempt)) => Some(Self::Refresh(grant.parse().ok()?, attempt.parse().ok()?)),
@@ -96,6 +97,9 @@ pub(crate) enum Kept {
     /// The answer, and the moment before its request was sent.
     Answer(Box<RawAnswer>, Timestamp),
 }
+
+/// What a file's name ends in until the file is whole.
+const PART: &str = ".part";
 
 /// A folder of sealed answers.
 #[derive(Clone)]
@@ -128,8 +132,10 @@ impl Outbox {
     pub(crate) async fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
             // An answer to an earlier send of this attempt, whose client was refused, says nothing about this one.
-            folder.remove(&format!("{}.answer", attempt.stem()))?;
-            folder.write(&format!("{}.sent", attempt.stem()), &at.as_millis().to_be_bytes())
+            let stem = attempt.stem();
+            folder.remove(&format!("{stem}.answer{PART}"))?;
+            folder.remove(&format!("{stem}.answer"))?;
+            folder.write(&format!("{stem}.sent"), &at.as_millis().to_be_bytes())
         })
         .await
     }
@@ -171,7 +177,7 @@ impl Outbox {
         for entry in fs::read_dir(path).map_err(|source| io_error(path, "listed", source))? {
             let name = entry.map_err(|source| io_error(path, "listed", source))?.file_name();
             found.extend(name.to_str().and_then(Attempt::of_file));
-            if found.len() > limit * 2 {
+            if found.len() > limit * 4 {
                 break;
             }
         }
@@ -185,24 +191,34 @@ impl Outbox {
     pub(crate) fn find(&self, attempt: Attempt) -> Result<Kept, OutboxError> {
         let path = self.0.path.join(format!("{}.answer", attempt.stem()));
         if let Some(bytes) = read_if_there(&path)? {
-            let damaged = || OutboxError::Damaged { path: path.clone() };
-            let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
-            let sealed = Sealed::from_bytes(&bytes).map_err(|_| damaged())?;
-            let secret = self.0.keyring.unseal(&binding, &sealed).map_err(|_| damaged())?;
-            let (at, answer) = secret.expose().split_first_chunk::<8>().ok_or_else(damaged)?;
-            let answer = RawAnswer::from_bytes(answer).map_err(|_| damaged())?;
-            return Ok(Kept::Answer(Box::new(answer), Timestamp::from_millis(u64::from_be_bytes(*at))));
+            return self.answer(attempt, &bytes).ok_or(OutboxError::Damaged { path });
+        }
+        // A crash may have come between the last byte and the file's name. What opens is whole, and may be the only copy of a token.
+        let unnamed = self.0.path.join(format!("{}.answer{PART}", attempt.stem()));
+        if let Some(kept) = read_if_there(&unnamed)?.and_then(|bytes| self.answer(attempt, &bytes)) {
+            return Ok(kept);
         }
         let sent = self.0.path.join(format!("{}.sent", attempt.stem()));
         Ok(if read_if_there(&sent)?.is_some() { Kept::Sent } else { Kept::Nothing })
     }
 
+    fn answer(&self, attempt: Attempt, bytes: &[u8]) -> Option<Kept> {
+        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
+        let secret = self.0.keyring.unseal(&binding, &Sealed::from_bytes(bytes).ok()?).ok()?;
+        let (at, answer) = secret.expose().split_first_chunk::<8>()?;
+        let answer = RawAnswer::from_bytes(answer).ok()?;
+        Some(Kept::Answer(Box::new(answer), Timestamp::from_millis(u64::from_be_bytes(*at))))
+    }
+
     /// Forgets an attempt whose outcome is committed.
     pub(crate) async fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
-            folder.remove(&format!("{}.answer", attempt.stem()))?;
+            let stem = attempt.stem();
+            folder.remove(&format!("{stem}.answer{PART}"))?;
+            folder.remove(&format!("{stem}.answer"))?;
             failpoint!("outbox.answer-removed");
-            folder.remove(&format!("{}.sent", attempt.stem()))
+            folder.remove(&format!("{stem}.sent{PART}"))?;
+            folder.remove(&format!("{stem}.sent"))
         })
         .await
     }
@@ -220,7 +236,7 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutboxError> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.part"));
+        let temporary = self.path.join(format!("{name}{PART}"));
         let put = || -> io::Result<()> {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
