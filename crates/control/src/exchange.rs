@@ -35,6 +35,7 @@ use crate::{
     counterpart::Line,
     draw,
     outbox::{Attempt, Kept, OutboxError},
+    presented,
     problem::Problem,
     refresh::LIFE_UNSTATED,
     tokens::{self, ClearTokens, Place},
@@ -166,7 +167,10 @@ impl Control {
     ) -> Result<CallbackEnd, Problem> {
         let attempt = Attempt::Exchange(known.id);
         let redirect_uri = self.redirect_uri(&line.connector);
-        let mut secret = 0;
+        let Some(marker) = presented::to_secret(code, verifier) else {
+            return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
+        };
+        let (mut secret, mut repeated) = (0, false);
         loop {
             let exchange = CodeExchange {
                 counterpart: line.counterpart(secret),
@@ -179,28 +183,40 @@ impl Control {
                 return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
             };
             let sent_at = self.now();
-            self.outbox().sent(attempt, sent_at).await.map_err(|error| self.disk(&error))?;
+            let marked = self.outbox().sent_with(self.entropy(), attempt, sent_at, &marker).await;
+            marked.map_err(|error| self.disk(&error))?;
             failpoint!("exchange.marked");
-            let answer = match call.send(self.transport(), sent_at).await {
-                Ok(answer) => answer,
-                Err(error) => return self.fail_exchange(known.id, line.connector.id, error.class()).await,
-            };
-            failpoint!("exchange.answered");
-            match self.outbox().keep(self.entropy(), attempt, sent_at, &answer).await {
-                Ok(()) => {}
-                Err(OutboxError::TooLong) => {
-                    return self.fail_exchange(known.id, line.connector.id, ProviderFailure::Malformed).await;
+            let failure = match call.send(self.transport(), sent_at).await {
+                Ok(answer) => {
+                    failpoint!("exchange.answered");
+                    match self.outbox().keep(self.entropy(), attempt, sent_at, &answer).await {
+                        Ok(()) => {
+                            failpoint!("exchange.kept");
+                            match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
+                                Ok(set) => return self.complete_exchange(known, line, set, sent_at).await,
+                                Err(failure) => match line.client.next_secret(secret, &failure) {
+                                    Some(next) => {
+                                        secret = next;
+                                        continue;
+                                    }
+                                    None => failure.class,
+                                },
+                            }
+                        }
+                        Err(OutboxError::TooLong) => ProviderFailure::Malformed,
+                        Err(error) => return Err(self.disk(&error)),
+                    }
                 }
-                Err(error) => return Err(self.disk(&error)),
+                Err(error) => error.class(),
+            };
+            let lost = matches!(failure, ProviderFailure::Ambiguous | ProviderFailure::Malformed);
+            if repeated || !lost {
+                return self.fail_exchange(known.id, line.connector.id, failure).await;
             }
-            failpoint!("exchange.kept");
-            match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
-                Ok(set) => return self.complete_exchange(known, line, set, sent_at).await,
-                Err(failure) => match line.client.next_secret(secret, &failure) {
-                    Some(next) => secret = next,
-                    None => return self.fail_exchange(known.id, line.connector.id, failure.class).await,
-                },
-            }
+            // Tokens may live at the provider that nobody holds. RFC 6749 section 4.1.2 has a client present a code once, and a server end what it
+            // issued from one that comes again: here that end is what is wanted. One that never arrived is exchanged now.
+            tracing::warn!(authorization = %known.id, ?failure, "the answer to an exchange was lost; the code is presented once more");
+            repeated = true;
         }
     }
 
@@ -362,13 +378,24 @@ impl Control {
         };
         let connector: Connector = self.connector_of(known.connector)?;
         let kept = self.outbox().find(Attempt::Exchange(id)).map_err(|error| self.disk(&error))?;
+        let open = matches!(known.phase, Phase::Exchanging { .. });
         let failure = match kept {
             Kept::Answer(answer, sent_at) => {
                 failpoint!("exchange.found-answer");
                 return self.settle_exchange_answer(&known, &connector, &answer, sent_at).await;
             }
-            Kept::Sent => ProviderFailure::Ambiguous,
-            Kept::Nothing => ProviderFailure::Transient,
+            Kept::Sent(Some(marker)) if open => {
+                failpoint!("exchange.found-marker");
+                let (code, verifier) = presented::of_secret(&marker)
+                    .ok_or_else(|| Problem::fault("settle an exchange", &"its marker cannot be read"))?;
+                let line = self.line(&connector).await.map_err(|_| unavailable())?;
+                return self.exchange(&known, &line, &code, &verifier).await.map(drop);
+            }
+            Kept::Sent(_) => ProviderFailure::Ambiguous,
+            Kept::Nothing => {
+                failpoint!("exchange.found-nothing");
+                ProviderFailure::Transient
+            }
         };
         self.settle_exchange(id, authorization::Command::FailExchange { authorization: id, failure }).await
     }

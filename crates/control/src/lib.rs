@@ -21,6 +21,7 @@ mod outbox;
 mod people;
 mod plan;
 mod policies;
+mod presented;
 mod problem;
 mod propose;
 mod refresh;

@@ -2,7 +2,8 @@
 //!
 //! A token endpoint that honours a refresh token once answers once. Between that answer and the commit of what it says, a crash must lose
 //! nothing: so the answer's bytes are sealed, written to a file of their own and synced before they are parsed. A `sent` marker is written
-//! before the request leaves, so that after a crash it is known which attempts may have reached the provider.
+//! before the request leaves, so that after a crash it is known which attempts may have reached the provider. That of an exchange holds what
+//! is presented, sealed: a code can be presented again, where a refresh token may not.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -86,14 +87,24 @@ impl Attempt {
             }
         }
     }
+
+    /// What its marker holds is sealed apart from its answer.
+    fn marker_owner(self) -> Owner {
+        match self {
+            Self::Refresh(..) => self.owner(),
+            Self::Exchange(authorization) => {
+                Owner::OutboxEntry { owner: OutboxOwner::Authorization(authorization), attempt: 2 }
+            }
+        }
+    }
 }
 
 /// What the outbox knows of an attempt.
 pub(crate) enum Kept {
     /// Nothing: its request never left.
     Nothing,
-    /// The request may have left; there is no answer.
-    Sent,
+    /// The request may have left; there is no answer. With it, what the marker holds.
+    Sent(Option<Secret>),
     /// The answer, and the moment before its request was sent.
     Answer(Box<RawAnswer>, Timestamp),
 }
@@ -130,12 +141,29 @@ impl Outbox {
 
     /// Notes that the attempt's request is about to leave. Durable when it returns.
     pub(crate) async fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
+        self.mark(attempt, at.as_millis().to_be_bytes().to_vec()).await
+    }
+
+    /// The same, with what is about to be presented.
+    pub(crate) async fn sent_with(
+        &self,
+        entropy: &dyn Entropy,
+        attempt: Attempt,
+        at: Timestamp,
+        presented: &Secret,
+    ) -> Result<(), OutboxError> {
+        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.marker_owner() };
+        let sealed = self.0.keyring.seal(&binding, presented, entropy).map_err(|_| OutboxError::Sealing)?;
+        self.mark(attempt, [&at.as_millis().to_be_bytes()[..], &sealed.to_bytes()].concat()).await
+    }
+
+    async fn mark(&self, attempt: Attempt, content: Vec<u8>) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
-            // An answer to an earlier send of this attempt, whose client was refused, says nothing about this one.
             let stem = attempt.stem();
+            // An answer to an earlier send of this attempt, whose client was refused, says nothing about this one.
             folder.remove(&format!("{stem}.answer{PART}"))?;
             folder.remove(&format!("{stem}.answer"))?;
-            folder.write(&format!("{stem}.sent"), &at.as_millis().to_be_bytes())
+            folder.write(&format!("{stem}.sent"), &content)
         })
         .await
     }
@@ -198,16 +226,28 @@ impl Outbox {
         if let Some(kept) = read_if_there(&unnamed)?.and_then(|bytes| self.answer(attempt, &bytes)) {
             return Ok(kept);
         }
-        let sent = self.0.path.join(format!("{}.sent", attempt.stem()));
-        Ok(if read_if_there(&sent)?.is_some() { Kept::Sent } else { Kept::Nothing })
+        let path = self.0.path.join(format!("{}.sent", attempt.stem()));
+        let Some(marker) = read_if_there(&path)? else { return Ok(Kept::Nothing) };
+        let damaged = || OutboxError::Damaged { path: path.clone() };
+        let (_, presented) = marker.split_first_chunk::<8>().ok_or_else(damaged)?;
+        if presented.is_empty() {
+            return Ok(Kept::Sent(None));
+        }
+        self.unsealed(attempt.marker_owner(), presented)
+            .map(|code| Kept::Sent(Some(code)))
+            .ok_or_else(damaged)
     }
 
     fn answer(&self, attempt: Attempt, bytes: &[u8]) -> Option<Kept> {
-        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
-        let secret = self.0.keyring.unseal(&binding, &Sealed::from_bytes(bytes).ok()?).ok()?;
+        let secret = self.unsealed(attempt.owner(), bytes)?;
         let (at, answer) = secret.expose().split_first_chunk::<8>()?;
         let answer = RawAnswer::from_bytes(answer).ok()?;
         Some(Kept::Answer(Box::new(answer), Timestamp::from_millis(u64::from_be_bytes(*at))))
+    }
+
+    fn unsealed(&self, owner: Owner, bytes: &[u8]) -> Option<Secret> {
+        let binding = OwnerBinding { organisation: self.0.organisation, owner };
+        self.0.keyring.unseal(&binding, &Sealed::from_bytes(bytes).ok()?).ok()
     }
 
     /// Forgets an attempt whose outcome is committed.

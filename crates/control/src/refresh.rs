@@ -334,8 +334,8 @@ impl Control {
                 failpoint!("refresh.found-answer");
                 self.settle_answer(intent, &known, &answer, sent_at, unknown).await
             }
-            Kept::Sent | Kept::Nothing if unknown => Ok(()),
-            Kept::Sent => {
+            Kept::Sent(_) | Kept::Nothing if unknown => Ok(()),
+            Kept::Sent(_) => {
                 failpoint!("refresh.found-marker");
                 let command = grant::Command::LoseRefresh { grant, generation, attempt };
                 self.settle(intent, command, Afterwards::Keep).await

@@ -188,9 +188,11 @@ async fn a_code_whose_exchange_fails_grants_nothing_and_says_so() {
     ] {
         let world = World::start().await.unwrap();
         let needed = world.acquire(&READ).await.unwrap().consent();
-        world.sandbox().push_fault(FaultRule::once(fault).on_grant("authorization_code")).unwrap();
+        // Whatever might be a lost answer is asked for once more, so that one fault alone would do no harm.
+        world.sandbox().push_fault(FaultRule::sticky(fault).on_grant("authorization_code")).unwrap();
         let failed = world.consent(&needed.connect_url, "alice", &[]).await;
         assert!(failed.is_err(), "{name}");
+        world.sandbox().clear_faults();
         world.acquire(&READ).await.unwrap_or_else(|refused| panic!("{name}: {refused:?}")).consent();
         // The next consent works.
         world.alice_consents(&READ, &[]).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
@@ -215,5 +217,31 @@ async fn an_account_that_cannot_be_looked_up_never_becomes_a_grant_and_its_token
         })
         .await;
     world.acquire(&READ).await.unwrap().consent();
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_whose_answer_is_lost_leaves_no_token_at_the_provider() {
+    for (name, fault) in [("cut off", Fault::CommitThenDrop), ("truncated", Fault::Truncated)] {
+        let world = World::start().await.unwrap();
+        let needed = world.acquire(&READ).await.unwrap().consent();
+        world.sandbox().push_fault(FaultRule::once(fault).on_grant("authorization_code")).unwrap();
+        assert!(world.consent(&needed.connect_url, "alice", &[]).await.is_err(), "{name}");
+        let living =
+            world.sandbox().all_secrets().into_iter().filter(|token| world.sandbox().is_active(token));
+        assert_eq!(living.count(), 0, "{name}");
+        assert_eq!(world.sandbox().code_reuse_detected(), 1, "{name}");
+        world.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_that_never_arrived_is_made_once_more() {
+    let world = World::start().await.unwrap();
+    let needed = world.acquire(&READ).await.unwrap().consent();
+    world.sandbox().push_fault(FaultRule::once(Fault::Drop).on_grant("authorization_code")).unwrap();
+    world.consent(&needed.connect_url, "alice", &[]).await.unwrap();
+    world.acquire(&READ).await.unwrap().lease();
+    assert_eq!(world.sandbox().families().len(), 1);
     world.stop().await.unwrap();
 }
