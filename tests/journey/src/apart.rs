@@ -66,6 +66,16 @@ impl Apart {
     /// # Errors
     /// What is in the way.
     pub async fn start_with(environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut apart = Self::begin().await?;
+        apart.start_first(environment).await?;
+        Ok(apart)
+    }
+
+    /// Starts the sandbox alone, beside an empty data directory.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn begin() -> anyhow::Result<Self> {
         install_crypto();
         let folder = DataFolder::new()?;
         let data = folder.path().join("data");
@@ -73,7 +83,7 @@ impl Apart {
         let mut secrets = DevSecrets::open(&data, &OsEntropy)?;
         let sandbox = start_sandbox(0, &secrets).await?;
         secrets.remember(&data, &sandbox)?;
-        let mut apart = Self {
+        Ok(Self {
             sandbox,
             secrets,
             admin_credential: String::new(),
@@ -82,13 +92,19 @@ impl Apart {
             ports: [free_port()?, free_port()?, free_port()?],
             node: None,
             starts: 0,
-        };
-        apart.start_again(environment).await?;
-        let profiles: toml::Table = toml::from_str(&fs::read_to_string(apart.profiles())?)?;
-        apart.admin_credential = credential(&profiles, "admin")?;
-        apart.gateway_credential = credential(&profiles, "demo-gateway")?;
-        apart.register_redirects().await?;
-        Ok(apart)
+        })
+    }
+
+    /// Starts the node for the first time, and learns the credentials with which it was furnished.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn start_first(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        self.start_again(environment).await?;
+        let profiles: toml::Table = toml::from_str(&fs::read_to_string(self.profiles())?)?;
+        self.admin_credential = credential(&profiles, "admin")?;
+        self.gateway_credential = credential(&profiles, "demo-gateway")?;
+        self.register_redirects().await
     }
 
     /// Starts the node again, on the same data and at the same addresses, and waits until it is ready.

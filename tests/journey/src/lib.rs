@@ -4,6 +4,7 @@
 //! Nothing of ours is replaced: the node is the one that `leasehold dev` starts, on real sockets and a real disk.
 
 pub mod apart;
+pub mod budget;
 pub mod calls;
 pub mod clock;
 pub mod logs;
@@ -12,5 +13,6 @@ pub mod table;
 pub mod world;
 
 pub use apart::Apart;
+pub use budget::Budget;
 pub use calls::{Acquired, reason};
 pub use world::World;
