@@ -32,6 +32,13 @@ secrets:
     cargo test --package leasehold-secrets
     cargo run --package leasehold-journey --bin table -- write canaries tests/README.md
 
+# End the node at every failpoint, compare it with what its provider saw, and write the table in tests/README.md. Three minutes.
+crash:
+    rm -rf target/tables/crash
+    cargo build --package leasehold --package leasehold-journey --features leasehold/failpoints
+    cargo test --package leasehold-crash
+    target/debug/table write crash tests/README.md
+
 # Write the golden files of the codec again, after a change that is meant. Review the difference.
 golden:
     LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec
