@@ -214,11 +214,17 @@ impl Control {
     }
 
     /// Stops the node. After [`Self::finish`] it is no longer there to be stopped, and only the task that asks ends.
-    pub(crate) fn stop(&self, reason: &dyn std::fmt::Display) -> ! {
+    pub(crate) fn stop(&self, reason: &dyn std::error::Error) -> ! {
         if self.0.ended.load(Ordering::SeqCst) {
             std::panic::resume_unwind(Box::new("the node has ended"));
         }
-        (self.0.parts.on_fatal)(&reason.to_string());
+        let mut words = reason.to_string();
+        let mut next = reason.source();
+        while let Some(source) = next {
+            words.push_str(&format!(": {source}"));
+            next = source.source();
+        }
+        (self.0.parts.on_fatal)(&words);
         std::process::abort()
     }
 

@@ -5,6 +5,7 @@ pub mod config;
 pub mod data;
 pub mod demo;
 pub mod development;
+pub mod fatal;
 pub mod operations;
 pub mod prepare;
 pub mod production;
@@ -18,7 +19,8 @@ pub use demo::{Binary, DemoOptions, DevProcess, profiles_file};
 pub use development::{
     ADMINISTRATOR, CONNECTOR, Dev, DevOptions, DevSecrets, Furnished, GATEWAY, MCP_SERVER, start_sandbox,
 };
+pub use fatal::EXIT_DISK;
 pub(crate) use run::{dev, serve};
-pub use start::{EXIT_DISK, Node, NodeOptions};
+pub use start::{Node, NodeOptions};
 pub use stopping::StopSignals;
 pub use telemetry::{LogFormat, Telemetry, Traces};

@@ -12,10 +12,12 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Fault {
     /// The disk, or sled above it, refused.
-    #[error("{what} failed: {reason}")]
+    #[error("could not {what} {file}: {reason}")]
     Disk {
         /// What was attempted.
         what: &'static str,
+        /// On which file.
+        file: PathBuf,
         /// What sled or the system said.
         reason: String,
     },
@@ -49,8 +51,9 @@ impl Fault {
         Self::Damaged { what: what.into() }
     }
 
-    pub(crate) fn disk(what: &'static str, reason: impl ToString) -> Self {
-        Self::Disk { what, reason: reason.to_string() }
+    pub(crate) fn disk<E: ToString>(what: &'static str, file: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
+        let file = file.into();
+        move |reason| Self::Disk { what, file, reason: reason.to_string() }
     }
 }
 
@@ -112,7 +115,7 @@ impl OpenError {
     pub(crate) fn from_fault(path: impl Into<PathBuf>) -> impl FnOnce(Fault) -> Self {
         let path = path.into();
         move |fault| match fault {
-            Fault::Disk { what, reason } => Self::Store { what, path, reason },
+            Fault::Disk { what, file, reason } => Self::Store { what, path: file, reason },
             Fault::Damaged { .. } | Fault::OutOfOrder { .. } | Fault::Panicked { .. } | Fault::Closed => {
                 Self::Damaged { path, what: fault.to_string() }
             }

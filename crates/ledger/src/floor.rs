@@ -58,7 +58,8 @@ pub(crate) struct FloorFile {
     slot: u64,
 }
 
-fn path(store: &Path) -> PathBuf {
+/// Where it is.
+pub(crate) fn path(store: &Path) -> PathBuf {
     store.join(NAME)
 }
 

@@ -18,7 +18,7 @@ use crate::{
     buckets::{Buckets, Compared},
     digest::SetDigest,
     error::{Fault, OpenError},
-    floor::{Floor, FloorFile},
+    floor::{self, Floor, FloorFile},
     hash, keys,
     lines::{
         Block,
@@ -100,7 +100,7 @@ pub(crate) fn begin(
     store.write(disk, writes.into_batch())?;
     store.flush(disk)?;
     FloorFile::begin(store.path(), Floor::of(meta))
-        .map_err(|error| Fault::disk("note the first flush", error))
+        .map_err(Fault::disk("note the first flush in", floor::path(store.path())))
 }
 
 fn header(store: &Store, path: &Path) -> Result<[u8; STORE_ID_LEN], OpenError> {
@@ -135,8 +135,9 @@ pub(crate) fn load(store: Arc<Store>, noted: Option<Buckets>) -> Result<Loaded, 
 
 /// Whether the store goes on from what it was when it was last flushed. It is flushed now.
 fn above_floor(view: &View, meta: &Meta) -> Result<FloorFile, Fault> {
+    let path = floor::path(view.store.path());
     let opened =
-        FloorFile::open(view.store.path()).map_err(|error| Fault::disk("read the last flush", error))?;
+        FloorFile::open(view.store.path()).map_err(Fault::disk("read the last flush from", &path))?;
     let (mut file, floor) =
         opened.ok_or_else(|| Fault::damaged("nothing says how far the store was flushed"))?;
     let now = Floor::of(meta);
@@ -145,7 +146,7 @@ fn above_floor(view: &View, meta: &Meta) -> Result<FloorFile, Fault> {
     }
     match view.tree.head_at(floor.tree().size, |id| view.tile(id)) {
         Ok(head) if head == floor.tree() => {
-            file.note(now).map_err(|error| Fault::disk("note the flush", error))?;
+            file.note(now).map_err(Fault::disk("note the flush in", path))?;
             Ok(file)
         }
         Err(ProofError::Fault(fault)) => Err(fault),

@@ -19,7 +19,7 @@ pub(crate) fn drop_store(store: Arc<Store>) -> Result<bool, Fault> {
     let path = store.path().join("db");
     catch_unwind(AssertUnwindSafe(|| drop(store)))
         .map_err(|_| Fault::Panicked { what: "closing the store" })?;
-    unlocked(&path).map_err(|error| Fault::disk("wait for the store to close", error))?;
+    unlocked(&path).map_err(Fault::disk("wait for", path))?;
     Ok(true)
 }
 
@@ -35,7 +35,8 @@ impl Shared {
         let (epoch, noted) = (self.epoch(), lock(&self.writing).buckets.to_bytes());
         match store.map(drop_store).transpose()? {
             Some(true) => {
-                self.place.mark_closed(epoch, &noted).map_err(|error| Fault::disk("note the close", error))
+                let marked = self.place.mark_closed(epoch, &noted);
+                marked.map_err(Fault::disk("note the close in", self.place.dir()))
             }
             Some(false) | None => {
                 tracing::warn!("a read was still under way: the next start will read the ledger in full");

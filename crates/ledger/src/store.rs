@@ -49,12 +49,24 @@ pub(crate) struct Store {
 /// A key and its content.
 pub(crate) type Pair = (IVec, IVec);
 
-fn caught<T>(what: &'static str, call: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Fault> {
+/// Where sled keeps everything that is written, in a store's folder.
+fn data(store: &Path) -> PathBuf {
+    store.join("db")
+}
+
+/// Calls sled, for the store in `path`.
+fn caught<T>(
+    what: &'static str,
+    path: &Path,
+    call: impl FnOnce() -> Result<T, sled::Error>,
+) -> Result<T, Fault> {
+    let broken =
+        |why: &dyn std::fmt::Display| Fault::damaged(format!("{what} {}: {why}", data(path).display()));
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Fault::damaged(format!("{what}: {error}"))),
-        Ok(Err(error)) => Err(Fault::disk(what, error)),
-        Err(_) => Err(Fault::damaged(format!("{what}: sled panicked"))),
+        Ok(Err(error @ sled::Error::Corruption { .. })) => Err(broken(&error)),
+        Ok(Err(error)) => Err(Fault::disk(what, data(path))(error)),
+        Err(_) => Err(broken(&"sled panicked")),
     }
 }
 
@@ -67,8 +79,8 @@ impl Store {
             .cache_capacity(cache_bytes)
             .flush_every_ms(None)
             .mode(sled::Mode::HighThroughput);
-        let db = caught("open the store", || config.open()).map_err(OpenError::from_fault(path))?;
-        let file = path.join("db");
+        let db = caught("open", path, || config.open()).map_err(OpenError::from_fault(path))?;
+        let file = data(path);
         let data = File::open(&file).map_err(OpenError::io("open", file))?;
         for name in ["conf", "."] {
             let file = path.join(name);
@@ -94,7 +106,9 @@ impl Store {
 
     /// The content under this key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
-        caught("read a value", || self.db.get(key))?.map(|value| self.checked(key, &value)).transpose()
+        caught("read a value in", &self.path, || self.db.get(key))?
+            .map(|value| self.checked(key, &value))
+            .transpose()
     }
 
     /// The last pair in this range.
@@ -112,14 +126,14 @@ impl Store {
 
     /// Writes a batch: all of it or, after a crash, none. Not on the disk yet.
     pub(crate) fn write(&self, disk: &dyn Disk, batch: Batch) -> Result<(), Fault> {
-        caught("write a batch", || disk.write(&self.db, batch))
+        caught("write a batch to", &self.path, || disk.write(&self.db, batch))
     }
 
     /// Puts all that was written on the disk.
     pub(crate) fn flush(&self, disk: &dyn Disk) -> Result<(), Fault> {
-        caught("flush the store", || disk.flush(&self.db))?;
+        caught("flush", &self.path, || disk.flush(&self.db))?;
         failpoint!("ledger.sled-flushed");
-        disk.sync(&self.data).map_err(|error| Fault::disk("sync the store", error))
+        disk.sync(&self.data).map_err(Fault::disk("sync", data(&self.path)))
     }
 }
 
@@ -134,7 +148,7 @@ impl Scan<'_> {
         step: fn(&mut sled::Iter) -> Option<sled::Result<Pair>>,
     ) -> Option<Result<Pair, Fault>> {
         let pairs = &mut self.pairs;
-        match caught("read a range", || step(pairs).transpose()) {
+        match caught("read a range of", &self.store.path, || step(pairs).transpose()) {
             Ok(pair) => pair.map(|(key, value)| Ok((key.clone(), self.store.checked(&key, &value)?))),
             Err(fault) => Some(Err(fault)),
         }

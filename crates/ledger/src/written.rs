@@ -10,7 +10,7 @@ use crate::{
     digest::SetDigest,
     entry::Position,
     error::Fault,
-    floor::{Floor, FloorFile},
+    floor::{self, Floor, FloorFile},
     hash::Hash,
     keys,
     lines::blocks,
@@ -65,7 +65,8 @@ impl Written {
     pub(crate) fn flush(&mut self, store: &Store, disk: &dyn Disk) -> Result<(), Fault> {
         store.flush(disk)?;
         failpoint!("ledger.synced");
-        self.floor.note(Floor::of(&self.meta)).map_err(|error| Fault::disk("note the flush", error))
+        let noted = self.floor.note(Floor::of(&self.meta));
+        noted.map_err(Fault::disk("note the flush in", floor::path(store.path())))
     }
 
     /// The digest at the last entry that is written.

@@ -6,6 +6,7 @@ use leasehold_client::{ConnectError, Error};
 use tonic::{Response, Status};
 
 use super::{next_step, view::printable};
+use crate::node::fatal;
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// There is a difference, and it was asked for by exit code.
     Different = 4,
+    /// The node's disk cannot be relied on.
+    Disk = 70,
 }
 
 impl From<Exit> for ExitCode {
@@ -107,7 +110,11 @@ impl Failure {
 
     /// What stopped a node, or kept it from starting.
     pub(super) fn node(attempted: &str, error: &anyhow::Error) -> Self {
-        Self::local(attempted, "NODE", format!("{error:#}"))
+        let why = format!("{error:#}");
+        if fatal::is_disk(error) {
+            return Self { exit: Exit::Disk, ..Self::local(attempted, "DISK", why) };
+        }
+        Self::local(attempted, "NODE", why)
     }
 
     /// Nothing to say: the answer was given, and the exit code tells the rest.

@@ -58,6 +58,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "OUTCOME_UNKNOWN" => "look whether it was done; repeating is safe under the same --request-id",
         "INTERNAL" => "the node's log says more",
         "UNIMPLEMENTED" => "the node is older than this command: compare `leasehold status` and --version",
+        "DISK" => crate::node::fatal::NEXT,
         "VERIFY" => "keep the file as it is, export again, and compare the two",
         _ => return None,
     })

@@ -69,6 +69,11 @@ impl DataDir {
         &self.0
     }
 
+    /// The file that says whose data these are.
+    pub fn identity_file(&self) -> PathBuf {
+        self.0.join("node.toml")
+    }
+
     /// The write-ahead log.
     pub fn log(&self) -> PathBuf {
         self.0.join("log")
@@ -116,10 +121,6 @@ impl DataDir {
             Some(_) => Ok(()),
             None => data.nothing_stray(&data.identity_file()),
         }
-    }
-
-    fn identity_file(&self) -> PathBuf {
-        self.0.join("node.toml")
     }
 
     /// Reads whose data these are, or says it at a first start.

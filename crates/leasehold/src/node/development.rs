@@ -18,8 +18,8 @@ use url::Url;
 
 use super::{
     data::{DataDir, write_private},
-    scale,
-    start::{EXIT_DISK, Node, NodeOptions},
+    fatal, scale,
+    start::{Node, NodeOptions},
 };
 
 mod furnish;
@@ -158,10 +158,7 @@ impl Dev {
             },
             vouched_subjects_max: 1000,
             clock,
-            on_fatal: Arc::new(|reason| {
-                tracing::error!(reason, "the node stops");
-                std::process::exit(EXIT_DISK);
-            }),
+            on_fatal: Arc::new(|reason| fatal::stop(reason)),
         })
         .await?;
         let furnished = furnish::furnish(&node.control, &issuers, &secrets, &path).await?;

@@ -11,9 +11,10 @@ use super::{
     certificates::{self, Certificates},
     config::Finding,
     data::{DataDir, keep_files_private},
+    fatal,
     prepare::{Prepared, prepare},
     scale,
-    start::{EXIT_DISK, Node, NodeOptions},
+    start::{Node, NodeOptions},
     stopping::StopSignals,
     telemetry::{LogFormat, Telemetry, Traces},
 };
@@ -65,10 +66,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         transport,
         vouched_subjects_max: options.vouched_subjects_max,
         clock: clock.clone(),
-        on_fatal: Arc::new(|reason| {
-            tracing::error!(reason, "the node stops: its disk cannot be relied on");
-            std::process::exit(EXIT_DISK);
-        }),
+        on_fatal: Arc::new(|reason| fatal::stop(reason)),
     });
     let node = tokio::select! {
         started = starting => started?,

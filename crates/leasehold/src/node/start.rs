@@ -21,6 +21,7 @@ use url::Url;
 use super::{
     certificates::Shown,
     data::{DataDir, write_private},
+    fatal::Chain,
     operations, scale,
 };
 
@@ -30,8 +31,6 @@ const RECOVERY_MAX: Duration = Duration::from_secs(60);
 const FLIGHTS_MAX: Duration = Duration::from_secs(5);
 /// How long a node that stops waits for its ports, which cut what takes longer than 20 s.
 const DRAIN_MAX: Duration = Duration::from_secs(22);
-/// The exit code of a node whose disk cannot be relied on any more.
-pub const EXIT_DISK: i32 = 70;
 
 /// What a node is started with.
 pub struct NodeOptions {
@@ -104,11 +103,12 @@ impl Node {
 
         let fatal = options.on_fatal.clone();
         let ledger_dir = options.data.ledger();
+        let place = ledger_dir.clone();
         let opened = tokio::task::spawn_blocking(move || {
             Ledger::open(
                 &ledger_dir,
                 LedgerOptions::default(),
-                Box::new(move |fault| fatal(&fault.to_string())),
+                Box::new(move |fault| fatal(&format!("{fault} (in {})", place.display()))),
             )
         });
         let ledger = opened.await?.context("cannot open the ledger")?;
@@ -132,9 +132,11 @@ impl Node {
             snapshot_every_bytes: scale::snapshot_every_bytes(),
             entries_kept: scale::entries_kept(),
         };
-        let replica = Replica::start(config, Box::new(move |fault| fatal(&fault.to_string())))
+        let replica = Replica::start(config, Box::new(move |fault| fatal(&Chain(&fault).to_string())))
             .await
-            .context("cannot start consensus")?;
+            .with_context(|| {
+                format!("cannot start consensus as the node of {}", options.data.identity_file().display())
+            })?;
         let replica = Arc::new(replica);
         replica.initialise().await.context("cannot begin the cluster")?;
         replica.recovered(RECOVERY_MAX).await.context("the node has not caught up with itself")?;

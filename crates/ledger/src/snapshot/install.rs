@@ -167,7 +167,8 @@ impl Shared {
         self.queue.clear();
         failpoint!("install.before-pointer");
         // From here on neither the old nor the new could be told to be current if it failed.
-        let pointed = self.place.point_to(epoch).map_err(|error| Fault::disk("name the new epoch", error));
+        let pointed =
+            self.place.point_to(epoch).map_err(Fault::disk("name the new epoch in", self.place.dir()));
         self.or_stop(pointed)?;
         failpoint!("install.pointed");
         let (applied, size) = (loaded.memory.applied.clone(), loaded.log.pending.tree.size());
