@@ -4,7 +4,7 @@
 //! descriptor of our own. Knows keys and bytes, not what they mean.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     ops::RangeBounds,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -54,6 +54,24 @@ fn data(store: &Path) -> PathBuf {
     store.join("db")
 }
 
+/// Removes what a crash has left of a snapshot of sled's page table. sled writes it under a name of its own, and takes a file of that name for a
+/// finished one at the next open, which it then refuses; without it sled reads its whole log.
+fn remove_unfinished(path: &Path) -> Result<(), OpenError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(OpenError::io("list", path)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(OpenError::io("list", path))?;
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+            fs::remove_file(entry.path()).map_err(OpenError::io("remove", entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Calls sled, for the store in `path`.
 fn caught<T>(
     what: &'static str,
@@ -73,6 +91,7 @@ fn caught<T>(
 impl Store {
     /// Opens the store in `path`, or begins one.
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
+        remove_unfinished(path)?;
         let config = sled::Config::new()
             .path(path)
             .segment_size(keys::SEGMENT_LEN)

@@ -227,3 +227,17 @@ fn postings_are_found_across_written_runs_a_restart_and_a_snapshot() {
     other.ledger.install_snapshot(&meta.path).unwrap();
     assert_eq!(ask(&other), all);
 }
+
+#[test]
+fn a_snapshot_of_sleds_own_that_a_crash_cut_short_is_no_part_of_the_store() {
+    let (bench, mut author) = (Bench::new(), Author::new());
+    bench.feed(author.story(1));
+    let before = answers(&bench.ledger).unwrap();
+    for content in [&b""[..], b"half of a page table"] {
+        let unfinished = epoch_dir(bench.dir.path(), 1).join("snap.7FFFFFFFFFFFFFFF.generating");
+        std::fs::write(&unfinished, content).unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        copy_dir(bench.dir.path(), copy.path());
+        assert_eq!(answers(&open(copy.path()).unwrap()).unwrap(), before);
+    }
+}
