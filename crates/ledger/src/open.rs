@@ -4,7 +4,13 @@
 //! an orderly close every blob is read for its own, else a [bucket](crate::buckets) when it is first asked for. The right edge of the tree is computed from the stored tiles and the last lines and
 //! must give the stored root. Older lines, tiles and postings are checked whenever they are read.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Read,
+    path::Path,
+    sync::Arc,
+};
 
 use leasehold_codec::{line, row, touches::touches};
 use leasehold_domain::{
@@ -38,6 +44,8 @@ use crate::{
 
 /// The format that this build reads and writes: key spaces, values and snapshots.
 pub(crate) const FORMAT: u32 = 1;
+/// How many bytes of a file are read at once to see that they can be.
+const READ_AT_ONCE: usize = 1 << 20;
 /// How many random bytes name a store.
 pub(crate) const STORE_ID_LEN: usize = 16;
 
@@ -77,6 +85,7 @@ pub(crate) fn current(place: &Place, cache_bytes: u64, disk: &dyn Disk) -> Resul
             place.remove_others(Some(epoch))?;
             let noted = place.was_closed(epoch)?.and_then(|noted| Buckets::from_bytes(&noted));
             unlocked(&path.join("db")).map_err(OpenError::io("wait for", &path))?;
+            readable(&path)?;
             let store = Store::open(&path, cache_bytes)?;
             let store_id = header(&store, &path)?;
             // A crash of the process alone leaves what sled wrote in the page cache: readable, and not yet durable.
@@ -85,6 +94,21 @@ pub(crate) fn current(place: &Place, cache_bytes: u64, disk: &dyn Disk) -> Resul
             Ok(Opened { store, epoch, store_id, noted })
         }
     }
+}
+
+/// Reads every file of a store once. Where a read fails sled takes what follows for torn, goes on without it, and overwrites it with zeros: a cable
+/// that comes loose for a moment would cost the store.
+fn readable(path: &Path) -> Result<(), OpenError> {
+    let mut buffer = vec![0; READ_AT_ONCE];
+    for entry in fs::read_dir(path).map_err(OpenError::io("list", path))? {
+        let file = entry.map_err(OpenError::io("list", path))?.path();
+        if !file.is_file() {
+            continue;
+        }
+        let mut content = File::open(&file).map_err(OpenError::io("open", &file))?;
+        while content.read(&mut buffer).map_err(OpenError::io("read", &file))? > 0 {}
+    }
+    Ok(())
 }
 
 /// Writes what a store begins with, durably.
