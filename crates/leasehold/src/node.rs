@@ -11,6 +11,7 @@ pub mod prepare;
 pub mod production;
 mod run;
 mod scale;
+pub mod scrub;
 pub mod start;
 pub mod stopping;
 pub mod telemetry;

@@ -11,7 +11,7 @@ use std::{
 use crate::{digest::SetDigest, error::Fault, keys, store::Store};
 
 /// How many buckets there are: a thousand grants have a few blobs in each fourth, a million some 200 in each.
-const COUNT: u16 = 16_384;
+pub(crate) const COUNT: u16 = 16_384;
 
 const _: () = assert!(COUNT.is_power_of_two(), "a bucket is cut out of a checksum");
 

@@ -24,6 +24,7 @@ use crate::{
     options::Options,
     place::Place,
     queue::Backlog,
+    scrub::Scrub,
     shared::{OnFatal, Shared, lock},
     snapshot::SnapshotMeta,
     store::{Disk, RealDisk},
@@ -250,6 +251,15 @@ impl Ledger {
         self.shared().state_digest_at(index)
     }
 
+    /// Reads a little of all that is stored against what it must be, and answers where to go on; `None` when all of it was read. Whoever calls
+    /// says how fast. What is found damaged stops the ledger.
+    ///
+    /// # Errors
+    /// [`Fault`] when the ledger has stopped, or something is not what was written.
+    pub fn scrub(&self, from: Scrub) -> Result<Option<Scrub>, Fault> {
+        self.shared().scrub(from)
+    }
+
     /// Writes an image of one moment to a file in `dir`, and removes all but the last two. It holds the lines from `lines_from` on: 0 for a
     /// receiver of which nothing is known. Apply and the writer go on meanwhile.
     ///
@@ -273,6 +283,15 @@ impl Ledger {
     /// Where the store stands.
     pub(crate) fn written_meta(&self) -> crate::meta::Meta {
         lock(&self.shared().writing).meta.clone()
+    }
+
+    /// Takes a blob out of the store, behind the ledger's back.
+    pub(crate) fn danger_lose_a_blob(&self) {
+        let store = self.shared().view().unwrap().store;
+        let (key, _) = store.last(crate::keys::space(crate::keys::BLOB)).unwrap().unwrap();
+        let mut writes = crate::store::Writes::default();
+        writes.remove(&key);
+        store.write(&RealDisk, writes.into_batch()).unwrap();
     }
 
     /// Puts another first line into the store, with a guard that holds.

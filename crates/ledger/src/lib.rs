@@ -35,6 +35,7 @@ mod queue;
 mod read;
 mod recall;
 mod release;
+mod scrub;
 mod shared;
 mod snapshot;
 mod store;
@@ -50,6 +51,7 @@ pub use lines::Line;
 pub use merkle::{TreeHead, prove::ProofError};
 pub use options::Options;
 pub use queue::Backlog;
+pub use scrub::Scrub;
 pub use snapshot::SnapshotMeta;
 pub use written::StateDigest;
 

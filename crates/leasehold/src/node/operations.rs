@@ -14,7 +14,7 @@ use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, T
 use tokio::{net::TcpListener, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-use super::certificates::Shown;
+use super::{certificates::Shown, scrub::Scrubbed};
 
 /// How long a node may take to show that it is current.
 const READY_WAIT: Duration = Duration::from_secs(2);
@@ -34,6 +34,8 @@ pub struct Shared {
     pub certificates: Vec<Shown>,
     /// Cancelled when the node begins to stop.
     pub stopping: CancellationToken,
+    /// How far the ledger was read through.
+    pub scrubbed: Arc<Scrubbed>,
 }
 
 /// Serves until it is told to stop.
@@ -104,6 +106,22 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
         tasks,
     )?;
     gauge("leasehold_revocations_open", "Revocations whose grants are still being closed.", due)?;
+    let counter = |name: &str, help: &str, value: u64| -> Result<(), prometheus::Error> {
+        let counter = IntCounter::with_opts(Opts::new(name, help))?;
+        counter.inc_by(value);
+        registry.register(Box::new(counter))
+    };
+    let scrubbed = &shared.scrubbed;
+    counter(
+        "leasehold_ledger_scrub_steps_total",
+        "Steps of reading the ledger through in the background, none of which found damage.",
+        scrubbed.steps(),
+    )?;
+    counter(
+        "leasehold_ledger_scrub_passes_total",
+        "Times that the whole ledger was read through since the start.",
+        scrubbed.passes(),
+    )?;
     let labels = ["service", "method", "code"];
     let calls = IntCounterVec::new(
         Opts::new("leasehold_grpc_calls_total", "gRPC calls by method and status code."),

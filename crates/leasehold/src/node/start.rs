@@ -23,6 +23,7 @@ use super::{
     data::{DataDir, write_private},
     fatal::Chain,
     operations, scale,
+    scrub::{self, Scrubbed},
 };
 
 /// How long a node may take to catch up with itself before it serves.
@@ -210,11 +211,15 @@ impl Node {
                 tracing::error!(%error, "the browser pages stopped");
             }
         });
+        let scrubbed = Arc::new(Scrubbed::default());
+        let (read, counted, ended) = (ledger.clone(), scrubbed.clone(), stop.clone());
+        tasks.spawn(async move { scrub::run(read, &counted, ended).await });
         let stopping = CancellationToken::new();
         let shared = operations::Shared {
             control: control.clone(),
             replica: replica.clone(),
             metrics,
+            scrubbed,
             pages: pages_counts,
             certificates: options.certificates,
             stopping: stopping.clone(),

@@ -200,3 +200,51 @@ fn an_old_line_that_is_another_is_refused_when_it_is_read() {
     assert!(matches!(read, Err(Fault::Damaged { .. })));
     assert_eq!(bench.fault(), read.err(), "and the node must stop");
 }
+
+/// A pass over everything, and how many steps it took.
+fn scrubbed(ledger: &crate::Ledger) -> Result<usize, Fault> {
+    let (mut next, mut steps) = (Some(crate::Scrub::default()), 0);
+    while let Some(from) = next {
+        next = ledger.scrub(from)?;
+        steps += 1;
+    }
+    Ok(steps)
+}
+
+#[test]
+fn a_scrub_reads_everything_in_steps_and_finds_nothing_where_nothing_is_damaged() {
+    let (bench, mut author) = (Bench::new(), Author::new());
+    assert!(scrubbed(&bench.ledger).unwrap() > 256, "the buckets alone are so many");
+    bench.feed(author.story(GRANTS));
+    for n in 0..20 {
+        bench.feed(author.heavy_connector(HEAVY + n));
+    }
+    let before = answers(&bench.ledger).unwrap();
+    scrubbed(&bench.ledger).unwrap();
+    assert_eq!(answers(&bench.ledger).unwrap(), before);
+    assert_eq!(bench.fault(), None);
+}
+
+#[test]
+fn a_scrub_finds_an_old_line_that_is_another_and_stops_the_ledger() {
+    let options = crate::Options { tail_bytes: 0, ..crate::Options::default() };
+    let (bench, mut author) =
+        (Bench::with(options, std::sync::Arc::new(crate::store::RealDisk)), Author::new());
+    bench.feed(author.founding());
+    bench.ledger.checkpoint().unwrap();
+    bench.ledger.danger_replace_first_line(b"{}");
+    let found = scrubbed(&bench.ledger);
+    assert!(matches!(&found, Err(Fault::Damaged { what }) if what.contains("line 0")), "{found:?}");
+    assert_eq!(bench.fault(), found.err(), "and the node must stop");
+}
+
+#[test]
+fn a_scrub_finds_a_blob_that_was_lost_while_nobody_looked() {
+    let (bench, mut author) = (Bench::new(), Author::new());
+    bench.feed(author.story(1));
+    bench.ledger.checkpoint().unwrap();
+    bench.ledger.danger_lose_a_blob();
+    let found = scrubbed(&bench.ledger);
+    assert!(matches!(&found, Err(Fault::Damaged { what }) if what.contains("blobs")), "{found:?}");
+    assert_eq!(bench.fault(), found.err(), "and the node must stop");
+}
