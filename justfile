@@ -47,3 +47,15 @@ golden:
 bench *ARGS:
     cargo build --release --package leasehold --package leasehold-bench
     cargo run --release --package leasehold-bench -- {{ARGS}}
+
+# Disk faults on one node, the long form: thousands of damaged files and of images after a loss of power. A seed of its own, which a failure names.
+faults-disk SEED=`od -An -N4 -tu4 /dev/urandom | tr -d ' '`:
+    cargo build --package leasehold
+    LEASEHOLD_DISK_LONG=1 LEASEHOLD_SEED={{SEED}} cargo test --package leasehold-disk -- --nocapture
+
+# Write the table of what disk faults come to, as the suite finds it, into tests/README.md.
+table-disk:
+    rm -rf target/tables/disk
+    cargo build --package leasehold --package leasehold-journey
+    cargo test --package leasehold-disk
+    target/debug/table write disk tests/README.md

@@ -1,0 +1,22 @@
+//! A node whose disk fails, loses power, or gives back something else than was written.
+//!
+//! Linux only: a layer is loaded into the node's process and catches its system calls.
+
+#[cfg(target_os = "linux")]
+mod damage;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
+mod layer;
+#[cfg(target_os = "linux")]
+mod lone;
+#[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
+mod scene;
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn disk_faults_are_tried_on_linux_alone() {
+    println!("nothing was tried: the layer between a node and its files needs Linux");
+}
