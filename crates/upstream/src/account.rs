@@ -2,20 +2,24 @@
 
 use std::{collections::BTreeMap, fmt};
 
+mod id_token;
+
 use http::{
     HeaderValue, Method,
     header::{ACCEPT, AUTHORIZATION},
 };
 use leasehold_domain::provider::ProviderFailure;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
+pub use self::id_token::account_in_id_token;
 use crate::{
     call::{Call, Leg, RawAnswer},
-    catalogue::{AccountSource, Provider, TemplateError},
+    catalogue::{AccountMethod, AccountRule, AccountSource, Provider, TemplateError},
     classify,
+    client::bearer,
+    document::Document,
     endpoints::Endpoints,
     failure::{Code, Failure},
     transport::Request,
@@ -30,7 +34,7 @@ const LABEL_LEN_MAX: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AccountLookupError {
-    /// The provider has no such call: the account stays unnamed.
+    /// The provider has no such call: the account stays unnamed, unless an ID token names it.
     #[error("the provider does not tell the account")]
     Unsupported,
     /// The access token does not fit into a header.
@@ -54,7 +58,7 @@ pub struct AccountLookup<'a> {
 }
 
 impl AccountLookup<'_> {
-    /// The request: a GET with the token as bearer (RFC 6750 section 2.1).
+    /// The request, with the token as bearer (RFC 6750 section 2.1).
     ///
     /// # Errors
     /// [`AccountLookupError`] when there is nothing to ask.
@@ -62,7 +66,7 @@ impl AccountLookup<'_> {
         let entry = &self.provider.entry;
         let rule = &entry.account;
         let url = match rule.source {
-            AccountSource::None => None,
+            AccountSource::None | AccountSource::IdToken => None,
             AccountSource::Userinfo => self.endpoints.userinfo.clone(),
             AccountSource::Url => {
                 rule.url.as_ref().map(|template| template.fill(&entry.inputs, self.inputs)).transpose()?
@@ -73,12 +77,14 @@ impl AccountLookup<'_> {
             }
         };
         let url = url.ok_or(AccountLookupError::Unsupported)?;
-        let bearer = Zeroizing::new(format!("Bearer {}", self.access_token.expose_secret()));
-        let mut value = HeaderValue::from_str(&bearer).map_err(|_| AccountLookupError::Token)?;
-        value.set_sensitive(true);
-        let request = Request::new(Method::GET, url, entry.limits.max_response_bytes)
+        let bearer = bearer(self.access_token).ok_or(AccountLookupError::Token)?;
+        let method = match rule.method {
+            AccountMethod::Get => Method::GET,
+            AccountMethod::Post => Method::POST,
+        };
+        let request = Request::new(method, url, entry.limits.max_response_bytes)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, value);
+            .header(AUTHORIZATION, bearer);
         Ok(Call { leg: Leg::Account, request })
     }
 }
@@ -86,7 +92,7 @@ impl AccountLookup<'_> {
 /// An account at a provider. Personal data: it never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The immutable id, 1 to 255 bytes of visible ASCII.
+    /// The immutable id, 1 to 255 bytes of visible ASCII; behind that of its tenant and a slash where the entry has one.
     pub id: String,
     /// What people recognise it by: up to 128 characters, without control characters and without those that turn the direction of
     /// writing. Still the provider's words.
@@ -106,12 +112,27 @@ impl fmt::Debug for Account {
 /// [`ProviderFailure::RequestFault`] here: the lookup never ends a grant.
 pub fn parse_account(provider: &Provider, answer: &RawAnswer) -> Result<Account, Failure> {
     let document = classify::judge(provider, answer)?;
-    let rule = &provider.entry.account;
-    let id = document.at(&rule.id).and_then(id);
-    let id =
-        id.ok_or(Failure { class: ProviderFailure::Malformed, code: Code::Absent, status: answer.status })?;
+    named(&provider.entry.account, &document).ok_or(Failure {
+        class: ProviderFailure::Malformed,
+        code: Code::Absent,
+        status: answer.status,
+    })
+}
+
+/// The account that a document names.
+fn named(rule: &AccountRule, document: &Document) -> Option<Account> {
+    let own = id(document.at(&rule.id)?)?;
+    let id = match &rule.realm {
+        None => own,
+        Some(at) => {
+            let realm = id(document.at(at)?)?;
+            let fits =
+                realm.len() + own.len() < ID_LEN_MAX && ![&realm, &own].iter().any(|id| id.contains('/'));
+            fits.then(|| format!("{realm}/{own}"))?
+        }
+    };
     let label = rule.labels.iter().find_map(|pointer| label(document.at(pointer)?.as_str()?));
-    Ok(Account { id, label })
+    Some(Account { id, label })
 }
 
 fn id(value: &Value) -> Option<String> {

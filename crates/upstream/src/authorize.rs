@@ -69,7 +69,8 @@ impl AuthorizeRequest<'_> {
         if !scopes.is_empty() {
             let separator = rule.scope_separator.as_str();
             let listed: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
-            request = request.add_extra_param("scope", listed.join(separator));
+            let name = rule.scope_param.as_deref().unwrap_or("scope");
+            request = request.add_extra_param(name, listed.join(separator));
         }
         match rule.pkce {
             Pkce::Required | Pkce::Sent => request = request.set_pkce_challenge(self.verifier.challenge()),

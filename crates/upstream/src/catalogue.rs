@@ -4,6 +4,7 @@
 
 mod check;
 mod entry;
+mod host;
 mod template;
 
 use std::{
@@ -18,20 +19,25 @@ use thiserror::Error;
 
 pub use self::{
     entry::{
-        AccountRule, AccountSource, AuthorizeRule, ClassName, ClientAuth, DiscoveryKind, EmptyScope,
-        EndpointRule, Entry, FailureName, FailureRule, IntrospectionRule, IssRule, Lifetimes, Limits, Pkce,
-        Pointer, RefreshRule, ResourceLegs, RevocationKind, RevocationRule, Scalar, ScopeSeparator, Success,
-        TokenRule,
+        AccountMethod, AccountRule, AccountSource, AuthorizeRule, ClassName, ClientAuth, DiscoveryKind,
+        EmptyScope, EndpointRule, Entry, FailureName, FailureRule, IntrospectionRule, IssRule, Lifetimes,
+        Limits, Pkce, Pointer, RefreshRule, ResourceLegs, RevocationKind, RevocationRule, Scalar,
+        ScopeSeparator, Success, TokenRule, WithinLegs,
     },
+    host::HostPattern,
     template::{Input, InputForm, Template, TemplateError},
 };
 
 /// The entries that are compiled in, by file name.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("generic-oauth2.toml", include_str!("../providers/generic-oauth2.toml")),
     ("generic-oidc.toml", include_str!("../providers/generic-oidc.toml")),
     ("github.toml", include_str!("../providers/github.toml")),
+    ("google.toml", include_str!("../providers/google.toml")),
+    ("microsoft-entra.toml", include_str!("../providers/microsoft-entra.toml")),
+    ("salesforce.toml", include_str!("../providers/salesforce.toml")),
     ("sandbox.toml", include_str!("../providers/sandbox.toml")),
+    ("slack.toml", include_str!("../providers/slack.toml")),
 ];
 /// The most bytes of a file.
 const FILE_LEN_MAX: u64 = 64 * 1024;

@@ -14,7 +14,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use crate::{
     call::{Leg, RawAnswer},
-    catalogue::Provider,
+    catalogue::{FailureName, FailureRule, Provider},
     document::Document,
     failure::{Code, Failure},
     transport::Completeness,
@@ -61,7 +61,7 @@ pub(crate) fn judge(provider: &Provider, answer: &RawAnswer) -> Result<Document,
         return Ok(document);
     }
     let has_token = document
-        .object(provider.entry.token.within.as_ref())
+        .object(provider.entry.token.place(answer.leg))
         .is_some_and(|fields| fields.get("access_token").is_some_and(Value::is_string));
     let class = match (has_token, &code, mapped) {
         // A token and an error at once: whatever it is, the bytes must not be lost over it.
@@ -76,7 +76,7 @@ pub(crate) fn judge(provider: &Provider, answer: &RawAnswer) -> Result<Document,
 pub(crate) fn refusal(provider: &Provider, answer: &RawAnswer, document: Option<&Document>) -> Failure {
     let (code, mapped) = document.map_or((Code::Absent, None), |document| code(provider, document));
     let by_entry = match &code {
-        Code::Listed(code) => provider.entry.failures.map.get(code.as_ref()).map(|name| name.class()),
+        Code::Listed(code) => listed(&provider.entry.failures, code).map(|name| name.class()),
         Code::Unlisted | Code::Absent => None,
     };
     let broken_off = document.is_none() && answer.completeness == Completeness::BrokenOff;
@@ -130,15 +130,39 @@ fn in_doubt(provider: &Provider, leg: Leg, class: ProviderFailure) -> ProviderFa
     if once && class == ProviderFailure::Transient { ProviderFailure::Ambiguous } else { class }
 }
 
-/// The provider's code and its meaning: by the entry first, then by the standards.
+fn listed(failures: &FailureRule, code: &str) -> Option<FailureName> {
+    failures.details.get(code).or_else(|| failures.map.get(code)).copied()
+}
+
+/// A text, or an integer as one.
+fn word(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text.as_str())),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether the provider's code is one of `codes`.
+pub(crate) fn code_is_among(provider: &Provider, document: &Document, codes: &[String]) -> bool {
+    let code = document.at(&provider.entry.failures.code).and_then(word);
+    code.is_some_and(|code| codes.iter().any(|known| *known == code))
+}
+
+/// The provider's code and its meaning: by the entry first, its finer words before its codes, then by the standards.
 fn code(provider: &Provider, document: &Document) -> (Code, Option<ProviderFailure>) {
     let failures = &provider.entry.failures;
+    let detail = failures.detail.as_ref().and_then(|at| document.at(at)).and_then(word);
+    if let Some((known, name)) = detail.and_then(|detail| failures.details.get_key_value(detail.as_ref())) {
+        return (Code::Listed(Cow::Owned(known.clone())), Some(name.class()));
+    }
     let text = match document.at(&failures.code) {
         None | Some(Value::Null | Value::Bool(false)) => return (Code::Absent, None),
         Some(Value::String(text)) if text.is_empty() => return (Code::Absent, None),
-        Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-        Some(Value::Number(number)) => Cow::Owned(number.to_string()),
-        Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => return (Code::Unlisted, None),
+        Some(value) => match word(value) {
+            Some(text) => text,
+            None => return (Code::Unlisted, None),
+        },
     };
     if let Some((listed, name)) = failures.map.get_key_value(text.as_ref()) {
         return (Code::Listed(Cow::Owned(listed.clone())), Some(name.class()));

@@ -104,6 +104,14 @@ fn basic(id: &str, secret: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// The value of `Authorization` for a bearer token (RFC 6750 section 2.1), marked sensitive.
+pub(crate) fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// Who speaks to whom: what every call to a provider needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Counterpart<'a> {

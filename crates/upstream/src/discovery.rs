@@ -1,7 +1,7 @@
 //! Finding a provider's endpoints from its issuer: authorization server metadata (RFC 8414) and OpenID Connect discovery.
 //!
 //! The order of the well-known addresses is that of the MCP authorization specification. Metadata counts only if its issuer is, byte
-//! for byte, the one that it was asked of.
+//! for byte, the one that it was asked of, or one that the entry says stands for every tenant.
 
 use http::{HeaderValue, Method, header::ACCEPT};
 use serde::Deserialize;
@@ -150,7 +150,9 @@ struct Metadata {
 /// [`MetadataError`], by the first rule that it breaks.
 pub fn read_metadata(provider: &Provider, issuer: &Issuer, bytes: &[u8]) -> Result<Endpoints, MetadataError> {
     let metadata: Metadata = serde_json::from_slice(bytes).map_err(|_| MetadataError::Unreadable)?;
-    if metadata.issuer != issuer.as_str() {
+    let shared_issuer =
+        provider.entry.endpoints.shared_issuer.clone().filter(|shared| *shared == metadata.issuer);
+    if metadata.issuer != issuer.as_str() && shared_issuer.is_none() {
         return Err(MetadataError::Issuer);
     }
     let lists = |field: &Option<Vec<String>>, value: &str| {
@@ -176,6 +178,7 @@ pub fn read_metadata(provider: &Provider, issuer: &Issuer, bytes: &[u8]) -> Resu
         |name: &'static str, text: &Option<String>| endpoint(name, text)?.ok_or(MetadataError::Missing(name));
     Ok(Endpoints {
         issuer: Some(issuer.clone()),
+        shared_issuer,
         iss_advertised: metadata.authorization_response_iss_parameter_supported.unwrap_or(false),
         authorize: required("authorization_endpoint", &metadata.authorization_endpoint)?,
         token: required("token_endpoint", &metadata.token_endpoint)?,

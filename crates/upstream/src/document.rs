@@ -35,6 +35,11 @@ impl Document {
         (whole && may_be_form(answer.content_type.as_deref())).then(|| Self::read_form(body)).flatten()
     }
 
+    /// Reads JSON that came in another way than as an answer.
+    pub(crate) fn read_json(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     fn read_form(body: &[u8]) -> Option<Self> {
         let mut document = Self(Value::Object(Map::new()));
         let Value::Object(fields) = &mut document.0 else { return None };

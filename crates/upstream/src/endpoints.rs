@@ -113,6 +113,8 @@ impl fmt::Display for Issuer {
 pub struct Endpoints {
     /// The issuer, where there is one. Callbacks are compared with it (RFC 9207).
     pub issuer: Option<Issuer>,
+    /// The issuer as metadata names it, where it stands for every tenant: `{tenantid}` is in the tenant's place.
+    pub shared_issuer: Option<String>,
     /// Whether metadata promises an `iss` parameter in every callback (RFC 9207 section 3).
     pub iss_advertised: bool,
     /// The authorization endpoint, to which browsers are sent.
@@ -178,6 +180,9 @@ pub enum EndpointError {
     /// An issuer was stated, and the entry does not leave it open.
     #[error("this provider's issuer is fixed")]
     IssuerFixed,
+    /// The issuer that was stated is at none of the hosts that the entry names.
+    #[error("this provider's issuer cannot be at that host")]
+    IssuerHost,
     /// Endpoints were stated, and the entry does not allow that.
     #[error("this provider's endpoints are fixed")]
     EndpointsFixed,
@@ -221,7 +226,15 @@ impl Provider {
             return Err(EndpointError::EndpointsFixed);
         }
         let issuer = match (&stated.issuer, &rule.issuer) {
-            (Some(issuer), _) => Some(Issuer::new(issuer)?),
+            (Some(issuer), _) => {
+                let issuer = Issuer::new(issuer)?;
+                let host = issuer.url().host_str().unwrap_or_default();
+                if !rule.issuer_hosts.is_empty() && !rule.issuer_hosts.iter().any(|known| known.admits(host))
+                {
+                    return Err(EndpointError::IssuerHost);
+                }
+                Some(issuer)
+            }
             (None, Some(template)) => Some(Issuer::new(&template.fill_text(inputs, &stated.inputs)?)?),
             (None, None) => None,
         };
@@ -239,6 +252,7 @@ impl Provider {
                 introspection: optional(&rule.introspection)?,
                 userinfo: optional(&rule.userinfo)?,
                 issuer,
+                shared_issuer: None,
                 iss_advertised: false,
                 client_auth: None,
                 offers_offline_access: false,
@@ -259,6 +273,7 @@ impl ManualEndpoints {
             |name, text: &Option<String>| text.as_deref().map(|text| required(name, text)).transpose();
         Ok(Endpoints {
             issuer,
+            shared_issuer: None,
             iss_advertised: false,
             authorize: required("authorize", &self.authorize)?,
             token: required("token", &self.token)?,

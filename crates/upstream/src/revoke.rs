@@ -1,9 +1,10 @@
-//! Revocation at the provider: RFC 7009, or GitHub's own interface.
+//! Revocation at the provider: RFC 7009, or a way of the provider's own.
 
 use http::{
     HeaderValue, Method,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName},
 };
+use leasehold_domain::provider::ProviderFailure;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -13,9 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     call::{Call, Leg, RawAnswer},
-    catalogue::{Provider, RevocationKind, TemplateError},
+    catalogue::{Provider, RevocationKind, Success, TemplateError},
     classify,
-    client::Counterpart,
+    client::{Counterpart, bearer},
     document::Document,
     failure::{Code, Failure},
     form,
@@ -41,6 +42,9 @@ pub enum RevokeError {
     /// The provider's interface wants a client secret, and there is none.
     #[error("revocation needs a client secret")]
     NoSecret,
+    /// The token does not fit into a header.
+    #[error("the token cannot be put into a header")]
+    Token,
     /// The entry's URL cannot be filled.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -68,10 +72,12 @@ impl Revocation<'_> {
             (RevocationKind::Rfc7009, _) => self.rfc7009()?,
             (RevocationKind::GithubToken, TokenKind::Access) => self.github("token")?,
             (RevocationKind::GithubGrant, TokenKind::Access) => self.github("grant")?,
+            (RevocationKind::Bearer, TokenKind::Access) => self.bearer()?,
             (RevocationKind::None, _)
-            | (RevocationKind::GithubToken | RevocationKind::GithubGrant, TokenKind::Refresh) => {
-                return Err(RevokeError::Unsupported);
-            }
+            | (
+                RevocationKind::GithubToken | RevocationKind::GithubGrant | RevocationKind::Bearer,
+                TokenKind::Refresh,
+            ) => return Err(RevokeError::Unsupported),
         };
         Ok(Call { leg: Leg::Revoke, request })
     }
@@ -85,6 +91,17 @@ impl Revocation<'_> {
         };
         let parameters = [("token", self.token.expose_secret()), ("token_type_hint", hint)];
         Ok(form::post(&self.counterpart, url, &parameters))
+    }
+
+    /// A call that the token makes itself, to end itself.
+    fn bearer(&self) -> Result<Request, RevokeError> {
+        let entry = &self.counterpart.provider.entry;
+        let template = entry.revocation.url.as_ref().ok_or(RevokeError::Unsupported)?;
+        let url = template.fill(&entry.inputs, self.inputs)?;
+        let bearer = bearer(self.token).ok_or(RevokeError::Token)?;
+        Ok(Request::new(Method::POST, url, entry.limits.max_response_bytes)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, bearer))
     }
 
     /// GitHub REST, "delete an app token" and "delete an app authorization".
@@ -123,6 +140,11 @@ pub enum Revoked {
 /// [`Failure`] when the token may still be good.
 pub fn parse_revocation(provider: &Provider, answer: &RawAnswer) -> Result<Revoked, Failure> {
     let document = Document::read(answer);
+    let rule = &provider.entry.revocation;
+    let already = |document: &Document| classify::code_is_among(provider, document, &rule.already);
+    if matches!(answer.status, 200..300 | 400..500) && document.as_ref().is_some_and(already) {
+        return Ok(Revoked::Confirmed);
+    }
     if !(200..300).contains(&answer.status) {
         let failure = classify::refusal(provider, answer, document.as_ref());
         let unsupported = matches!(&failure.code, Code::Listed(code) if code == "unsupported_token_type");
@@ -131,6 +153,12 @@ pub fn parse_revocation(provider: &Provider, answer: &RawAnswer) -> Result<Revok
     // The body of a success means nothing (RFC 7009 section 2.2), unless it takes the success back.
     if document.is_some() {
         classify::judge(provider, answer)?;
+    }
+    let says =
+        |says: &Success| document.as_ref().is_some_and(|document| document.says(&says.at, &says.equals));
+    if !rule.says.as_ref().is_none_or(says) {
+        let class = ProviderFailure::Malformed;
+        return Err(Failure { class, code: Code::Absent, status: answer.status });
     }
     Ok(Revoked::Confirmed)
 }

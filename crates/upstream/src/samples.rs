@@ -29,6 +29,7 @@ pub(crate) fn endpoints() -> Endpoints {
     let at = |path: &str| Url::parse(&format!("https://acme.example/{path}")).unwrap();
     Endpoints {
         issuer: None,
+        shared_issuer: None,
         iss_advertised: false,
         authorize: at("authorize"),
         token: at("token?v=2"),

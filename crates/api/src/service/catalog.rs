@@ -217,6 +217,7 @@ const fn revocation(kind: RevocationKind) -> &'static str {
         RevocationKind::Rfc7009 => "rfc7009",
         RevocationKind::GithubToken => "github_token",
         RevocationKind::GithubGrant => "github_grant",
+        RevocationKind::Bearer => "bearer",
     }
 }
 

@@ -48,8 +48,25 @@ fn every_entry_that_is_compiled_in_is_in_order() {
     let catalogue = Catalogue::load(None).unwrap();
     let entries: Vec<_> =
         catalogue.iter().map(|provider| (provider.name.as_str(), provider.entry.refresh.class())).collect();
-    let known = ["generic-oauth2", "generic-oidc", "github", "sandbox"];
-    assert_eq!(entries, known.map(|name| (name, RefreshClass::Strict)));
+    let known = [
+        ("generic-oauth2", RefreshClass::Strict),
+        ("generic-oidc", RefreshClass::Strict),
+        ("github", RefreshClass::Strict),
+        ("google", RefreshClass::Stable),
+        ("microsoft-entra", RefreshClass::NonRevoking),
+        ("salesforce", RefreshClass::Strict),
+        ("sandbox", RefreshClass::Strict),
+        ("slack", RefreshClass::Strict),
+    ];
+    assert_eq!(entries, known);
+}
+
+#[test]
+fn every_entry_of_a_real_provider_says_where_it_was_checked_and_when() {
+    for (file, text) in BUILT_IN {
+        let real = ["google.toml", "microsoft-entra.toml", "salesforce.toml", "slack.toml"].contains(&file);
+        assert_eq!(text.contains("# Checked on 20"), real, "{file}");
+    }
 }
 
 #[test]
@@ -82,7 +99,7 @@ fn a_folder_replaces_and_adds_entries_and_other_files_are_passed_over() {
     assert_eq!(name("github"), "Acme");
     assert_eq!(name("acme"), "Acme");
     assert_eq!(name("sandbox"), "Sandbox");
-    assert_eq!(catalogue.iter().count(), 5);
+    assert_eq!(catalogue.iter().count(), 9);
 }
 
 #[test]
@@ -136,6 +153,7 @@ fn fields_that_contradict_each_other_are_refused() {
         ("[refresh]\ngrace_secs = 30\n", "refresh.grace_secs"),
         ("[account]\nsource = \"url\"\n", "account.url"),
         ("[account]\nurl = \"https://acme.example/me\"\n", "account.url"),
+        ("[account]\nmethod = \"post\"\n", "account.method"),
         ("[account]\nsource = \"issuer_path\"\n", "account.path"),
         ("[account]\nsource = \"issuer_path\"\npath = \"/../me\"\n", "account.path"),
         ("[account]\nsource = \"issuer_path\"\npath = \"/me?x\"\n", "account.path"),
@@ -147,6 +165,25 @@ fn fields_that_contradict_each_other_are_refused() {
         ("[token.refresh_params]\ngrant_type = \"x\"\n", "token.refresh_params.grant_type"),
         ("[token]\nmetadata = [\"refresh_token\"]\n", "token.metadata"),
         ("[authorize]\nscopes = [\"a b\"]\n", "authorize.scopes"),
+        ("[authorize]\nscope_param = \"state\"\n", "authorize.scope_param"),
+        (
+            "[authorize]\nscope_param = \"user_scope\"\n[authorize.params]\nuser_scope = \"a\"\n",
+            "authorize.scope_param",
+        ),
+        ("[token]\nwithin_on = \"exchange\"\n", "token.within_on"),
+        ("[token]\nunkept = [\"/bot\"]\n", "token.unkept"),
+        ("[token.scope_aliases]\na = \"b c\"\n", "token.scope_aliases"),
+        ("[token.metadata_hosts]\ninstance_url = [\"*.acme.example\"]\n", "token.metadata_hosts"),
+        ("[token]\nmetadata = [\"api\"]\n[token.metadata_hosts]\napi = []\n", "token.metadata_hosts"),
+        ("[revocation]\nkind = \"bearer\"\n", "revocation.url"),
+        (
+            "[revocation]\nkind = \"rfc7009\"\nspares_refresh_token = true\n",
+            "revocation.spares_refresh_token",
+        ),
+        ("[revocation]\nalready = [\"gone\"]\n", "revocation.already"),
+        ("[introspection]\ndecides_expiry = true\n", "introspection.decides_expiry"),
+        ("[failures]\ndetail = \"/text\"\n", "failures.details"),
+        ("[failures.details]\nold = \"grant_dead\"\n", "failures.details"),
     ] {
         assert_eq!(fault(&format!("{SMALLEST}{added}")).0, field, "{added}");
     }
@@ -156,6 +193,18 @@ fn fields_that_contradict_each_other_are_refused() {
 fn endpoints_must_be_one_way_or_another() {
     for (endpoints, field) in [
         ("authorize = \"https://acme.example/a\"", "endpoints.token"),
+        (
+            "discovery = \"oidc\"\nissuer = \"https://acme.example\"\nissuer_hosts = [\"acme.example\"]",
+            "endpoints.issuer_hosts",
+        ),
+        (
+            "discovery = \"oidc\"\nconnector_issuer = true\nshared_issuer = \"https://acme.example\"",
+            "endpoints.shared_issuer",
+        ),
+        (
+            "discovery = \"oidc\"\nconnector_issuer = true\nshared_issuer = \"https://{other}.example/{tenantid}\"",
+            "endpoints.shared_issuer",
+        ),
         ("discovery = \"oauth2\"", "endpoints.issuer"),
         ("connector_issuer = true", "endpoints.discovery"),
         (

@@ -1,8 +1,11 @@
 //! The rules between an entry's fields, judged once when the entry is loaded.
 
+use std::collections::BTreeMap;
+
 use leasehold_domain::scope::Scope;
 
-use super::entry::{AccountSource, ClassName, Entry, RevocationKind};
+use super::entry::{AccountMethod, AccountSource, ClassName, Entry, FailureName, RevocationKind, WithinLegs};
+use crate::endpoints::endpoint_url;
 
 /// Parameters that this crate sets itself, which an entry therefore must not.
 const RESERVED: [&str; 15] = [
@@ -72,6 +75,22 @@ fn endpoints(entry: &Entry) -> Checked {
     require(rule.discovery.is_none() || has_issuer, "endpoints.issuer", "is needed for discovery")?;
     let both = rule.issuer.is_some() && rule.connector_issuer;
     require(!both, "endpoints.connector_issuer", "excludes a fixed issuer")?;
+    let pinned = rule.connector_issuer || rule.issuer_hosts.is_empty();
+    require(pinned, "endpoints.issuer_hosts", "goes together with an issuer that the connector states")?;
+    require(rule.issuer_hosts.len() <= 16, "endpoints.issuer_hosts", "must be at most 16")?;
+    let shared = rule.shared_issuer.as_deref();
+    let shared_fits = shared.is_none_or(|text| {
+        let (before, after) = text.split_once("{tenantid}").unwrap_or_default();
+        rule.connector_issuer
+            && !before.contains('{')
+            && !after.contains('{')
+            && endpoint_url(&format!("{before}x{after}")).is_ok()
+    });
+    require(
+        shared_fits,
+        "endpoints.shared_issuer",
+        "must be a url with {tenantid} in it, for a stated issuer",
+    )?;
     let reachable = fixed || rule.discovery.is_some() || rule.connector_endpoints;
     require(reachable, "endpoints.discovery", "or endpoints are needed")?;
     let hosts_fit = rule.extra_hosts.len() <= 16 && rule.extra_hosts.iter().all(|host| is_host(host));
@@ -86,7 +105,13 @@ fn authorize(entry: &Entry) -> Checked {
     let rule = &entry.authorize;
     params("authorize.params", rule.params.iter())?;
     let scopes_fit = rule.scopes.len() <= 16 && rule.scopes.iter().all(|scope| Scope::new(scope).is_ok());
-    require(scopes_fit, "authorize.scopes", "must be at most 16 scopes")
+    require(scopes_fit, "authorize.scopes", "must be at most 16 scopes")?;
+    let named = rule.scope_param.as_deref().is_none_or(|name| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        let taken = rule.params.contains_key(name) || RESERVED.contains(&name);
+        (1..=64).contains(&name.len()) && name.bytes().all(plain) && !taken
+    });
+    require(named, "authorize.scope_param", "must be a parameter that nothing else sets")
 }
 
 fn token(entry: &Entry) -> Checked {
@@ -95,7 +120,26 @@ fn token(entry: &Entry) -> Checked {
     let secret = |name: &String| name.contains("token") || name == "code";
     let kept = &entry.token.metadata;
     let fits = kept.len() <= 8 && kept.iter().all(|name| (1..=64).contains(&name.len()) && !secret(name));
-    require(fits, "token.metadata", "must be at most 8 names that are no tokens")
+    require(fits, "token.metadata", "must be at most 8 names that are no tokens")?;
+    let pinned = entry
+        .token
+        .metadata_hosts
+        .iter()
+        .all(|(name, hosts)| kept.contains(name) && (1..=16).contains(&hosts.len()));
+    require(pinned, "token.metadata_hosts", "must be 1 to 16 hosts for fields of token.metadata")?;
+    let placed = entry.token.within.is_some() || entry.token.within_on == WithinLegs::Every;
+    require(placed, "token.within_on", "goes together with token.within")?;
+    let unkept = &entry.token.unkept;
+    require(unkept.len() <= 4, "token.unkept", "must be at most 4")?;
+    require(
+        unkept.is_empty() || entry.token.within.is_some(),
+        "token.unkept",
+        "goes together with token.within",
+    )?;
+    let aliases = &entry.token.scope_aliases;
+    let scopes = aliases.len() <= 16
+        && aliases.iter().all(|(said, meant)| Scope::new(said).is_ok() && Scope::new(meant).is_ok());
+    require(scopes, "token.scope_aliases", "must be at most 16 scopes for scopes")
 }
 
 fn params<'a>(field: &str, params: impl Iterator<Item = (&'a String, &'a String)>) -> Checked {
@@ -122,7 +166,9 @@ fn account(entry: &Entry) -> Checked {
     let path = entry.account.path.as_deref();
     require(by_path == path.is_some(), "account.path", "goes together with the source issuer_path")?;
     require(path.is_none_or(is_path), "account.path", "must be a plain path that begins with a slash")?;
-    require(entry.account.labels.len() <= 8, "account.labels", "must be at most 8")
+    require(entry.account.labels.len() <= 8, "account.labels", "must be at most 8")?;
+    let asks = by_url || entry.account.method == AccountMethod::Get;
+    require(asks, "account.method", "is for the source url")
 }
 
 fn is_path(path: &str) -> bool {
@@ -131,18 +177,42 @@ fn is_path(path: &str) -> bool {
 }
 
 fn revocation(entry: &Entry) -> Checked {
-    let github = match entry.revocation.kind {
-        RevocationKind::GithubToken | RevocationKind::GithubGrant => true,
+    let rule = &entry.revocation;
+    let own = match rule.kind {
+        RevocationKind::GithubToken | RevocationKind::GithubGrant | RevocationKind::Bearer => true,
         RevocationKind::None | RevocationKind::Rfc7009 => false,
     };
-    require(github == entry.revocation.url.is_some(), "revocation.url", "goes together with a github kind")
+    require(
+        own == rule.url.is_some(),
+        "revocation.url",
+        "goes together with the kinds of github and with bearer",
+    )?;
+    let bearer = rule.kind == RevocationKind::Bearer;
+    require(
+        bearer || !rule.spares_refresh_token,
+        "revocation.spares_refresh_token",
+        "is for the kind bearer",
+    )?;
+    let some = rule.kind != RevocationKind::None || (rule.already.is_empty() && rule.says.is_none());
+    require(some, "revocation.already", "and revocation.says need a way to revoke")?;
+    let codes = rule.already.len() <= 8 && rule.already.iter().all(|code| is_word(code, 64));
+    require(codes, "revocation.already", "must be at most 8 codes of printable ascii")?;
+    let told = entry.introspection.supported || !entry.introspection.decides_expiry;
+    require(told, "introspection.decides_expiry", "needs introspection.supported")
 }
 
 fn failures(entry: &Entry) -> Checked {
-    let codes_fit =
-        entry.failures.map.len() <= 64
-            && entry.failures.map.keys().all(|code| {
-                (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic())
-            });
-    require(codes_fit, "failures.map", "must be at most 64 codes of visible ascii")
+    let rule = &entry.failures;
+    let fit = |words: &BTreeMap<String, FailureName>, len_max: usize| {
+        words.len() <= 64 && words.keys().all(|word| is_word(word, len_max))
+    };
+    let spaced = rule.map.keys().any(|code| code.contains(' '));
+    require(fit(&rule.map, 64) && !spaced, "failures.map", "must be at most 64 codes of visible ascii")?;
+    require(fit(&rule.details, 128), "failures.details", "must be at most 64 texts of printable ascii")?;
+    let both = rule.detail.is_some() != rule.details.is_empty();
+    require(both, "failures.details", "goes together with failures.detail")
+}
+
+fn is_word(text: &str, len_max: usize) -> bool {
+    (1..=len_max).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
 }

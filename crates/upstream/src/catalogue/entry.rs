@@ -17,10 +17,14 @@ pub use self::{
     refresh::{ClassName, Lifetimes, RefreshRule},
     request::{
         AuthorizeRule, ClientAuth, EmptyScope, IssRule, Pkce, ResourceLegs, ScopeSeparator, TokenRule,
+        WithinLegs,
     },
-    upkeep::{AccountRule, AccountSource, IntrospectionRule, RevocationKind, RevocationRule},
+    upkeep::{AccountMethod, AccountRule, AccountSource, IntrospectionRule, RevocationKind, RevocationRule},
 };
-use super::template::{Input, Template};
+use super::{
+    host::HostPattern,
+    template::{Input, Template},
+};
 
 /// One provider, as its file describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -85,6 +89,14 @@ pub struct EndpointRule {
     /// Whether the connector states the issuer. Default: false.
     #[serde(default)]
     pub connector_issuer: bool,
+    /// With an issuer that the connector states: at which hosts it may be. Default: any.
+    #[serde(default)]
+    pub issuer_hosts: Vec<HostPattern>,
+    /// With an issuer that the connector states: what metadata names as issuer where it stands for every tenant, with `{tenantid}`
+    /// in the tenant's place. Metadata is then believed with this issuer too, and an ID token with that of its own tenant.
+    /// Default: none.
+    #[serde(default)]
+    pub shared_issuer: Option<String>,
     /// Whether the connector may state endpoints by hand. Default: false.
     #[serde(default)]
     pub connector_endpoints: bool,

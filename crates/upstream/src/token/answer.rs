@@ -9,11 +9,13 @@ use leasehold_domain::{
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::{
-    call::RawAnswer,
-    catalogue::{EmptyScope, Provider},
+    call::{Leg, RawAnswer},
+    catalogue::{EmptyScope, HostPattern, Provider, TokenRule},
     classify,
+    endpoints::endpoint_url,
     failure::{Code, Failure},
 };
 
@@ -31,6 +33,8 @@ pub enum ExpirySource {
     Stated,
     /// It follows from the provider's entry.
     Derived,
+    /// The provider said so when it was asked about the token (RFC 7662).
+    Introspected,
 }
 
 /// When a token ends, and how that is known. Counted from before the request was sent, so never too late.
@@ -78,6 +82,8 @@ pub struct TokenSet {
     pub refresh_expires_at: Option<Expiry>,
     /// Those of the entry's metadata fields that the answer has: at most 8, of at most 512 bytes.
     pub metadata: BTreeMap<String, String>,
+    /// How many further tokens the answer holds, which the entry says are not kept.
+    pub unkept: usize,
 }
 
 impl fmt::Debug for TokenSet {
@@ -104,10 +110,15 @@ pub fn parse_token_answer(
     sent_at: Timestamp,
 ) -> Result<TokenSet, Failure> {
     let document = classify::judge(provider, answer)?;
-    document
-        .object(provider.entry.token.within.as_ref())
+    let rule = &provider.entry.token;
+    let mut set = document
+        .object(rule.place(answer.leg))
         .and_then(|fields| token_set(provider, fields, asked, sent_at))
-        .ok_or(Failure { class: ProviderFailure::Malformed, code: Code::Absent, status: answer.status })
+        .ok_or(Failure { class: ProviderFailure::Malformed, code: Code::Absent, status: answer.status })?;
+    if answer.leg == Leg::Exchange {
+        set.unkept = rule.unkept.iter().filter(|at| document.at(at).is_some_and(Value::is_string)).count();
+    }
+    Ok(set)
 }
 
 fn token_set(
@@ -129,11 +140,12 @@ fn token_set(
         refresh_token,
         // Too large a one is passed over: what matters are the tokens.
         id_token: fields.get("id_token").and_then(Value::as_str).and_then(|text| secret(text, 0x21)),
-        token_type: token_type(fields.get("token_type"))?,
+        token_type: token_type(fields.get("token_type").filter(|_| !entry.token.always_bearer))?,
         scopes: granted(provider, fields.get("scope"), asked)?,
         expires_at: expiry(fields, "expires_in", lifetimes.access_token_secs, sent_at),
         refresh_expires_at,
-        metadata: metadata(&entry.token.metadata, fields),
+        metadata: metadata(&entry.token, fields),
+        unkept: 0,
     })
 }
 
@@ -177,8 +189,18 @@ fn granted(provider: &Provider, value: Option<&Value>, asked: &ScopeSet) -> Opti
     if words.is_empty() && rule.empty_scope == EmptyScope::AsAsked {
         return Some(as_asked());
     }
-    let scopes: Option<Vec<Scope>> = words.into_iter().map(|word| Scope::new(word).ok()).collect();
+    let scopes: Option<Vec<Scope>> = words.into_iter().map(|word| meant(rule, asked, word)).collect();
     ScopeSet::new(scopes?).ok().map(Granted::Stated)
+}
+
+/// The scope that a word of an answer means.
+fn meant(rule: &TokenRule, asked: &ScopeSet, word: &str) -> Option<Scope> {
+    let word = rule.scope_aliases.get(word).map_or(word, String::as_str);
+    let same = |scope: &&Scope| scope.as_str().eq_ignore_ascii_case(word);
+    match asked.iter().find(same).filter(|_| rule.scopes_ignore_case) {
+        Some(scope) => Some(scope.clone()),
+        None => Scope::new(word).ok(),
+    }
 }
 
 /// A lifetime in seconds as a moment. One that is no positive number says nothing, and then the entry's counts.
@@ -204,16 +226,28 @@ fn seconds(value: &Value) -> Option<u64> {
     whole.parse().ok().filter(|secs| *secs > 0)
 }
 
-fn metadata(kept: &[String], fields: &Map<String, Value>) -> BTreeMap<String, String> {
+fn metadata(rule: &TokenRule, fields: &Map<String, Value>) -> BTreeMap<String, String> {
     let printable = |text: &&str| {
         (1..=METADATA_LEN_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    kept.iter()
+    rule.metadata
+        .iter()
         .filter_map(|name| {
             let text = fields.get(name).and_then(Value::as_str).filter(printable)?;
-            Some((name.clone(), text.to_owned()))
+            let at_home = rule.metadata_hosts.get(name).is_none_or(|hosts| is_at(text, hosts));
+            if !at_home {
+                tracing::warn!(field = name, "a provider named a host that its entry does not know");
+            }
+            at_home.then(|| (name.clone(), text.to_owned()))
         })
         .collect()
+}
+
+/// Whether a text is an endpoint at one of these hosts.
+fn is_at(text: &str, hosts: &[HostPattern]) -> bool {
+    let url = endpoint_url(text).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    host.is_some_and(|host| hosts.iter().any(|known| known.admits(host)))
 }
 
 #[cfg(test)]

@@ -10,5 +10,6 @@ mod egress;
 mod failures;
 #[cfg(test)]
 mod proxy;
+mod providers;
 #[cfg(test)]
 mod server;

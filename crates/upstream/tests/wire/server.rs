@@ -23,6 +23,7 @@ use tokio_rustls::{
 /// What arrived.
 #[derive(Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -43,9 +44,10 @@ impl Server {
         let log = Arc::clone(&seen);
         let router = Router::new().fallback(async move |request: Request| {
             let target = request.uri().to_string();
+            let method = request.method().to_string();
             let headers = request.headers().clone();
             let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-            log.lock().unwrap().push(Seen { target: target.clone(), headers, body });
+            log.lock().unwrap().push(Seen { method, target: target.clone(), headers, body });
             answer(&target)
         });
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -74,6 +74,13 @@ pub struct FailureRule {
     /// What the provider's own codes mean, and the standard ones where it means something else by them. Default: none.
     #[serde(default)]
     pub map: BTreeMap<String, FailureName>,
+    /// Where a finer word than the code may be, a text or an integer. Default: nowhere.
+    #[serde(default)]
+    pub detail: Option<Pointer>,
+    /// What the finer words mean, which are matched whole. One that is listed counts before the code; one that is not says
+    /// nothing. Default: none.
+    #[serde(default)]
+    pub details: BTreeMap<String, FailureName>,
     /// What a success must say besides its status. Default: nothing.
     #[serde(default)]
     pub success: Option<Success>,
@@ -87,6 +94,12 @@ impl FailureRule {
 
 impl Default for FailureRule {
     fn default() -> Self {
-        Self { code: Self::default_code(), map: BTreeMap::new(), success: None }
+        Self {
+            code: Self::default_code(),
+            map: BTreeMap::new(),
+            detail: None,
+            details: BTreeMap::new(),
+            success: None,
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Pointer;
+use super::{super::host::HostPattern, Pointer};
+use crate::call::Leg;
 
 /// Whether proof keys (RFC 7636) are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -71,6 +72,9 @@ pub struct AuthorizeRule {
     /// What separates scopes in the request. Default: space.
     #[serde(default)]
     pub scope_separator: ScopeSeparator,
+    /// The parameter that carries the scopes. Default `scope`.
+    #[serde(default)]
+    pub scope_param: Option<String>,
     /// Scopes that are asked for in addition, every time. Default: none.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -111,6 +115,17 @@ pub enum EmptyScope {
     AsAsked,
 }
 
+/// On which legs the token is inside another object of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithinLegs {
+    /// Code exchange and refresh.
+    #[default]
+    Every,
+    /// The code exchange alone: a refresh answers with the token itself.
+    Exchange,
+}
+
 /// How the token endpoint is spoken to, and how its answers are read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,13 +142,43 @@ pub struct TokenRule {
     /// The object inside the answer that holds the token, as a JSON pointer (RFC 6901). Default: the answer itself.
     #[serde(default)]
     pub within: Option<Pointer>,
+    /// On which legs it is there. Default: on both.
+    #[serde(default)]
+    pub within_on: WithinLegs,
+    /// Where the answer to a code exchange may hold a further token, which is not kept. That one was there is told, never passed
+    /// over in silence; it is left alone at the provider. At most 4. Default: nowhere.
+    #[serde(default)]
+    pub unkept: Vec<Pointer>,
+    /// Whether tokens are bearer tokens whatever type the answer names. Default: false.
+    #[serde(default)]
+    pub always_bearer: bool,
     /// Whether a comma separates scopes in answers, besides the space. Default: false.
     #[serde(default)]
     pub comma_scopes: bool,
+    /// Scopes that answers name otherwise than requests: what answers say, and what it is called here. At most 16. Default: none.
+    #[serde(default)]
+    pub scope_aliases: BTreeMap<String, String>,
+    /// Whether a scope of an answer is one that was asked for if they differ in the case of letters alone. Default: false.
+    #[serde(default)]
+    pub scopes_ignore_case: bool,
     /// What an empty `scope` means. Default: nothing was granted.
     #[serde(default)]
     pub empty_scope: EmptyScope,
     /// Top-level text fields of the answer that are kept as metadata, for example `instance_url`. At most 8. Default: none.
     #[serde(default)]
     pub metadata: Vec<String>,
+    /// Metadata fields that hold the URL of an interface of the provider, and at which hosts it may be. One that is elsewhere is not
+    /// kept: a workload would send the token there. Default: none.
+    #[serde(default)]
+    pub metadata_hosts: BTreeMap<String, Vec<HostPattern>>,
+}
+
+impl TokenRule {
+    /// The object that holds the token in an answer of this leg; nothing is the answer itself.
+    pub(crate) fn place(&self, leg: Leg) -> Option<&Pointer> {
+        match (self.within_on, leg) {
+            (WithinLegs::Exchange, Leg::Refresh) => None,
+            (WithinLegs::Every | WithinLegs::Exchange, _) => self.within.as_ref(),
+        }
+    }
 }
