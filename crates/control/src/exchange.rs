@@ -19,9 +19,10 @@ use leasehold_domain::{
 };
 use leasehold_failpoint::failpoint;
 use leasehold_upstream::{
-    account::{Account, AccountLookup, AccountLookupError, parse_account},
+    account::{Account, AccountLookup, AccountLookupError, account_in_id_token, parse_account},
     call::RawAnswer,
     callback::{Callback, Expectation, UntrustedCallback},
+    catalogue::AccountSource,
     proof::Verifier,
     token::{CodeExchange, TokenSet, parse_token_answer},
 };
@@ -193,7 +194,10 @@ impl Control {
                         Ok(()) => {
                             failpoint!("exchange.kept");
                             match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
-                                Ok(set) => return self.complete_exchange(known, line, set, sent_at).await,
+                                Ok(set) => {
+                                    let set = self.with_true_end(line, secret, set).await;
+                                    return self.complete_exchange(known, line, set, sent_at).await;
+                                }
                                 Err(failure) => match line.client.next_secret(secret, &failure) {
                                     Some(next) => {
                                         secret = next;
@@ -241,6 +245,10 @@ impl Control {
         set: TokenSet,
         sent_at: Timestamp,
     ) -> Result<CallbackEnd, Problem> {
+        if set.unkept > 0 {
+            let (connector, unkept) = (line.connector.id, set.unkept);
+            tracing::error!(%connector, unkept, "a provider gave a further token, which is not kept: it lives on there");
+        }
         let account = self.look_up(line, &set).await;
         failpoint!("exchange.looked-up");
         let mut facts = tokens::facts(self.keyring(), &set)?;
@@ -286,6 +294,12 @@ impl Control {
     }
 
     async fn look_up(&self, line: &Line, set: &TokenSet) -> Result<Account, ProviderFailure> {
+        if line.provider.entry.account.source == AccountSource::IdToken {
+            let client_id = line.client.id();
+            let named =
+                account_in_id_token(&line.provider, &line.endpoints, client_id, set.id_token.as_ref());
+            return named.map_err(|failure| failure.class);
+        }
         let inputs = BTreeMap::new();
         let mut last = ProviderFailure::Transient;
         for round in 0..LOOKUPS_MAX {
@@ -409,7 +423,10 @@ impl Control {
     ) -> Result<(), Problem> {
         let line = self.line(connector).await.map_err(|_| unavailable())?;
         match parse_token_answer(&line.provider, answer, &known.scopes, sent_at) {
-            Ok(set) => self.complete_exchange(known, &line, set, sent_at).await.map(drop),
+            Ok(set) => {
+                let set = self.with_true_end(&line, 0, set).await;
+                self.complete_exchange(known, &line, set, sent_at).await.map(drop)
+            }
             Err(failure) => self.fail_exchange(known.id, connector.id, failure.class).await.map(drop),
         }
     }

@@ -15,6 +15,7 @@ mod counterpart;
 mod decisions;
 mod draw;
 mod exchange;
+mod expiry;
 mod founding;
 mod leases;
 mod outbox;

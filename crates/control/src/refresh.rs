@@ -23,6 +23,7 @@ use leasehold_domain::{
 use leasehold_failpoint::failpoint;
 use leasehold_upstream::{
     call::RawAnswer,
+    catalogue::Provider,
     token::{Refresh, TokenSet, parse_token_answer},
 };
 use tokio::{sync::watch, time::Duration};
@@ -41,6 +42,10 @@ const PROPOSE_PAUSE: Duration = Duration::from_millis(200);
 const RETRY_AFTER: Span = Span::from_secs(5);
 /// How long an access token is taken to live that comes with a refresh token and without a word about its end. Unknown is not for ever.
 pub(crate) const LIFE_UNSTATED: Span = Span::from_mins(60);
+
+/// By how much the end of an idle refresh token may be nearer to the refresh that set it than the idle time is long: the answer was on
+/// its way, and a consent was being confirmed.
+const IDLE_SLACK: Span = Span::from_mins(60);
 
 /// Flights, by grant: at most one for each.
 #[derive(Default)]
@@ -199,7 +204,10 @@ impl Control {
             }
             failpoint!("refresh.kept");
             match parse_token_answer(&line.provider, &answer, &grant.granted, sent_at) {
-                Ok(set) => return self.commit(intent, grant, set, sent_at).await,
+                Ok(set) => {
+                    let set = self.with_true_end(line, secret, set).await;
+                    return self.commit(intent, grant, &line.provider, set, sent_at).await;
+                }
                 // The provider did not look at the refresh token: its client was refused before.
                 Err(failure) => match line.client.next_secret(secret, &failure) {
                     Some(next) => secret = next,
@@ -209,7 +217,14 @@ impl Control {
         }
     }
 
-    async fn commit(&self, intent: Intent, grant: &Grant, set: TokenSet, sent_at: Timestamp) -> Landing {
+    async fn commit(
+        &self,
+        intent: Intent,
+        grant: &Grant,
+        provider: &Provider,
+        set: TokenSet,
+        sent_at: Timestamp,
+    ) -> Landing {
         let place = self.place(grant);
         let granted = set.scopes.scopes().clone();
         let mut facts = tokens::facts(self.keyring(), &set)?;
@@ -219,7 +234,11 @@ impl Control {
             clear.refresh_token = self.present_refresh_token(place)?;
             facts.refresh = grant.tokens.refresh;
         }
-        let facts = with_known_ends(facts, grant, sent_at);
+        for (name, value) in self.present_metadata(place, &provider.entry.token.metadata, &clear)? {
+            clear.metadata.entry(name).or_insert(value);
+        }
+        let idle = provider.entry.lifetimes.refresh_token_idle_secs.map(Span::from_secs);
+        let facts = with_known_ends(facts, grant, sent_at, idle);
         let next = Place { generation: intent.generation + 1, ..place };
         let tokens = tokens::seal(self.keyring(), self.entropy(), next, &clear)?;
         let Intent { grant, generation, attempt } = intent;
@@ -232,6 +251,24 @@ impl Control {
             Some(blob) => tokens::unseal_refresh(self.keyring(), place, &blob),
             None => Ok(None),
         }
+    }
+
+    /// What the provider said beside the tokens before, of the fields that its entry keeps; nothing where it has said all of them again.
+    fn present_metadata(
+        &self,
+        place: Place,
+        kept: &[String],
+        said: &ClearTokens,
+    ) -> Result<BTreeMap<String, String>, Problem> {
+        if kept.iter().all(|name| said.metadata.contains_key(name)) {
+            return Ok(BTreeMap::new());
+        }
+        let Some(blob) = self.blob(&BlobKey::Tokens(place.grant, place.generation))? else {
+            return Ok(BTreeMap::new());
+        };
+        let mut before = tokens::unseal_access(self.keyring(), place, &blob)?.metadata;
+        before.retain(|name, _| kept.contains(name));
+        Ok(before)
     }
 
     async fn fail(&self, intent: Intent, connector: ConnectorId, failure: ProviderFailure) -> Landing {
@@ -364,7 +401,7 @@ impl Control {
             .cloned()
             .ok_or_else(|| Problem::fault("settle a refresh", &"the provider's entry is gone"))?;
         match parse_token_answer(&provider, answer, &known.granted, sent_at) {
-            Ok(set) => self.commit(intent, known, set, sent_at).await,
+            Ok(set) => self.commit(intent, known, &provider, set, sent_at).await,
             // It is as unreadable as it was when it came.
             Err(_) if unknown => Ok(()),
             Err(failure) => match self.fail(intent, connector.id, failure.class).await {
@@ -403,13 +440,51 @@ impl Control {
     }
 }
 
-/// An answer that omits a lifetime never erases a known one.
-fn with_known_ends(facts: TokenFacts, before: &Grant, sent_at: Timestamp) -> TokenFacts {
+/// An answer that omits a lifetime never erases a known one. An end that came from `idle`, the time for which a refresh token may lie
+/// unused, begins again with this use.
+fn with_known_ends(facts: TokenFacts, before: &Grant, sent_at: Timestamp, idle: Option<Span>) -> TokenFacts {
     let known_life = before.tokens.access_expires_at.map(|end| before.refreshed_at.until(end));
     let unstated = || sent_at + known_life.unwrap_or(LIFE_UNSTATED);
     TokenFacts {
         access_expires_at: facts.access_expires_at.or_else(|| facts.refresh.is_some().then(unstated)),
-        refresh_expires_at: facts.refresh_expires_at.or(before.tokens.refresh_expires_at),
+        refresh_expires_at: facts.refresh_expires_at.or(before
+            .tokens
+            .refresh_expires_at
+            .map(|end| end_after_use(before.refreshed_at, end, sent_at, idle))),
         ..facts
+    }
+}
+
+/// When a refresh token ends that is used and stays: as before, or, if its end came from `idle`, that long after this use.
+fn end_after_use(set_at: Timestamp, end: Timestamp, used_at: Timestamp, idle: Option<Span>) -> Timestamp {
+    let from_idle = idle.filter(|idle| set_at.until(end + IDLE_SLACK) >= *idle);
+    from_idle.map_or(end, |idle| used_at + idle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET_AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const IDLE: Span = Span::from_mins(180 * 24 * 60);
+
+    fn after(end: Span, idle: Option<Span>) -> Span {
+        let used_at = SET_AT + Span::from_mins(60);
+        used_at.until(end_after_use(SET_AT, SET_AT + end, used_at, idle))
+    }
+
+    #[test]
+    fn the_time_for_which_a_refresh_token_may_lie_unused_begins_again_with_each_use() {
+        assert_eq!(after(IDLE, Some(IDLE)), IDLE);
+        let late = Span::from_millis(IDLE.as_millis() - 600_000);
+        assert_eq!(after(late, Some(IDLE)), IDLE, "the consent took ten minutes to confirm");
+    }
+
+    #[test]
+    fn an_end_that_was_stated_stands_whatever_use_is_made_of_it() {
+        let week = Span::from_mins(7 * 24 * 60);
+        let left = Span::from_mins(7 * 24 * 60 - 60);
+        assert_eq!(after(week, Some(IDLE)), left);
+        assert_eq!(after(week, None), left);
     }
 }

@@ -120,8 +120,11 @@ impl Control {
         if let End::Failed(failure) = refresh {
             return End::Failed(failure);
         }
+        let spared = tokens.refresh_token.is_some() && line.provider.entry.revocation.spares_refresh_token;
         match (refresh, self.revoke_one(line, &tokens.access_token, TokenKind::Access).await) {
             (_, End::Failed(failure)) => End::Failed(failure),
+            // What was ended is less than half of it: the refresh token brings the next one.
+            (End::Unsupported, End::Confirmed) if spared => End::Unsupported,
             (End::Unsupported, End::Unsupported) => End::Unsupported,
             _ => End::Confirmed,
         }

@@ -80,3 +80,26 @@ async fn a_caller_that_goes_away_does_not_end_the_refresh_that_others_wait_for()
     assert_eq!(world.sandbox().refresh_requests("leasehold"), 1);
     world.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_answers_state_no_end_introspection_tells_it() {
+    use leasehold_sandbox::{Behaviour, ExpiresIn};
+    let world = World::start().await.unwrap();
+    let silent = Behaviour {
+        expires_in: ExpiresIn::Omitted,
+        access_lifetime_seconds: Some(20 * 60),
+        ..Behaviour::default()
+    };
+    world.sandbox().set_behaviour("leasehold", silent).unwrap();
+    world.alice_consents(&READ, &[]).await.unwrap();
+    let first = world.acquire(&READ).await.unwrap().lease();
+    let mut grants = GrantServiceClient::new(world.admin());
+    grants.refresh(RefreshGrantRequest { grant: first.grant }).await.unwrap();
+    let second = world.acquire(&READ).await.unwrap().lease();
+    assert_eq!((first.generation, second.generation), (1, 2));
+    for lease in [first.token_remaining_seconds, second.token_remaining_seconds] {
+        let left = lease.unwrap();
+        assert!((19 * 60..=20 * 60).contains(&left), "{left} seconds, and an hour would have been a guess");
+    }
+    world.stop().await.unwrap();
+}
