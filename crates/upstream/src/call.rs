@@ -169,7 +169,11 @@ impl RawAnswer {
             return Err(UnreadableAnswer);
         }
         let status = u16::from_be_bytes(take(&mut rest)?);
-        let received = Timestamp::from_millis(u64::from_be_bytes(take(&mut rest)?));
+        let millis = u64::from_be_bytes(take(&mut rest)?);
+        let received = Timestamp::from_millis(millis);
+        if received.as_millis() != millis {
+            return Err(UnreadableAnswer);
+        }
         let content_type = header(part(&mut rest)?)?;
         let retry_after = header(part(&mut rest)?)?;
         let body = Zeroizing::new(part(&mut rest)?.to_vec());

@@ -53,6 +53,27 @@ pub struct Provider {
     pub entry: Entry,
 }
 
+impl Provider {
+    /// Reads one entry: `file` is the name of its file, `text` what stands there.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] for an entry that is not in order; it names the field.
+    pub fn read(file: &str, text: &str) -> Result<Self, CatalogueError> {
+        let name = file
+            .strip_suffix(".toml")
+            .and_then(|stem| Name::new(stem).ok())
+            .ok_or_else(|| CatalogueError::FileName { file: file.to_owned() })?;
+        let fault =
+            |field: String, reason: String| CatalogueError::Field { file: file.to_owned(), field, reason };
+        let document = toml::Deserializer::parse(text)
+            .map_err(|error| fault(".".to_owned(), error.message().to_owned()))?;
+        let entry: Entry = serde_path_to_error::deserialize(document)
+            .map_err(|error| fault(error.path().to_string(), error.inner().message().to_owned()))?;
+        check::check(&entry).map_err(|(field, reason)| fault(field, reason))?;
+        Ok(Self { name, entry })
+    }
+}
+
 /// Why there is no catalogue.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -104,7 +125,7 @@ impl Catalogue {
     pub fn load(folder: Option<&Path>) -> Result<Self, CatalogueError> {
         let mut providers = BTreeMap::new();
         for (file, text) in BUILT_IN {
-            let provider = read(file, text)?;
+            let provider = Provider::read(file, text)?;
             providers.insert(provider.name.clone(), Arc::new(provider));
         }
         for path in folder.map(files).transpose()?.unwrap_or_default() {
@@ -113,7 +134,7 @@ impl Catalogue {
             if fs::metadata(&path).map_err(unreadable)?.len() > FILE_LEN_MAX {
                 return Err(CatalogueError::TooLarge { path });
             }
-            let provider = read(&file, &fs::read_to_string(&path).map_err(unreadable)?)?;
+            let provider = Provider::read(&file, &fs::read_to_string(&path).map_err(unreadable)?)?;
             providers.insert(provider.name.clone(), Arc::new(provider));
         }
         Ok(Self { providers })
@@ -145,22 +166,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Reads one file.
-fn read(file: &str, text: &str) -> Result<Provider, CatalogueError> {
-    let name = file
-        .strip_suffix(".toml")
-        .and_then(|stem| Name::new(stem).ok())
-        .ok_or_else(|| CatalogueError::FileName { file: file.to_owned() })?;
-    let fault =
-        |field: String, reason: String| CatalogueError::Field { file: file.to_owned(), field, reason };
-    let document =
-        toml::Deserializer::parse(text).map_err(|error| fault(".".to_owned(), error.message().to_owned()))?;
-    let entry: Entry = serde_path_to_error::deserialize(document)
-        .map_err(|error| fault(error.path().to_string(), error.inner().message().to_owned()))?;
-    check::check(&entry).map_err(|(field, reason)| fault(field, reason))?;
-    Ok(Provider { name, entry })
 }
 
 #[cfg(test)]

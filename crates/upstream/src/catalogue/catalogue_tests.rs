@@ -8,7 +8,7 @@ use super::*;
 
 /// A provider out of TOML, for tests of other modules.
 pub(crate) fn provider(text: &str) -> Provider {
-    read("under-test.toml", text).unwrap()
+    Provider::read("under-test.toml", text).unwrap()
 }
 
 /// A provider that is compiled in, for tests of other modules.
@@ -34,7 +34,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 /// The field and the reason of the error that `text` added to the smallest entry leads to.
 fn fault(text: &str) -> (String, String) {
-    match read("acme.toml", text) {
+    match Provider::read("acme.toml", text) {
         Err(CatalogueError::Field { file, field, reason }) => {
             assert_eq!(file, "acme.toml");
             (field, reason)
