@@ -1,6 +1,6 @@
 //! A policy set ready to answer.
 
-use std::str::FromStr;
+use std::{str::FromStr, thread};
 
 use cedar_policy::{Authorizer, Decision as CedarDecision, PolicySet, Schema, ValidationMode, Validator};
 use leasehold_domain::{
@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::{
     answers::Answers,
     question::{AdministerQuestion, Asked, LeaseAction, LeaseQuestion, Terms, Unaskable},
+    shape,
 };
 
 /// The schema that policies are validated against.
@@ -19,6 +20,8 @@ pub const SCHEMA: &str = include_str!("leasehold.cedarschema");
 const BUILTIN: &str = include_str!("builtin.cedar");
 /// The most policies in a set.
 pub const POLICIES_MAX: usize = 1000;
+/// The stack on which policies are judged. Only what is used of it is memory.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// The most problems that one check names.
 const PROBLEMS_MAX: usize = 20;
 
@@ -128,11 +131,25 @@ impl Engine {
     }
 }
 
+/// Judges a text on a stack of its own, on which whatever [`shape`] lets through fits many times over. Answering needs none: it stops by
+/// itself where its stack ends, which denies.
 fn validated(text: &str) -> Result<PolicySet, InvalidPolicies> {
+    let unjudged = |why: &str| InvalidPolicies { problems: vec![format!("they could not be judged: {why}")] };
+    thread::scope(|scope| {
+        let judging = thread::Builder::new().name("policies".to_owned()).stack_size(STACK_BYTES);
+        match judging.spawn_scoped(scope, || judged(text)) {
+            Ok(judging) => judging.join().unwrap_or_else(|_| Err(unjudged("judging them failed"))),
+            Err(error) => Err(unjudged(&error.to_string())),
+        }
+    })
+}
+
+fn judged(text: &str) -> Result<PolicySet, InvalidPolicies> {
     let invalid = |problems: Vec<String>| InvalidPolicies { problems };
     if text.len() > TEXT_LEN_MAX {
         return Err(invalid(vec![format!("it is longer than {TEXT_LEN_MAX} bytes")]));
     }
+    shape::check(text).map_err(|problem| invalid(vec![problem]))?;
     let own = PolicySet::from_str(text).map_err(|error| invalid(vec![error.to_string()]))?;
     let mut problems = Vec::new();
     for policy in own.policies() {

@@ -6,6 +6,7 @@
 mod answers;
 mod engine;
 mod question;
+mod shape;
 
 pub use engine::{Engine, InvalidPolicies, POLICIES_MAX, SCHEMA, Verdict};
 pub use question::{AdministerQuestion, AdministratorAction, LeaseQuestion, LeaseSubject};
