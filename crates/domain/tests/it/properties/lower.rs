@@ -20,6 +20,7 @@ use leasehold_domain::{
 };
 
 use super::{
+    arrange,
     operation::{Kind, Operation},
     run::{CONNECTORS, SERVERS, SUBJECTS, WORKLOADS, workload_actor},
 };
@@ -210,6 +211,7 @@ impl Kind {
                 Step::from(command).by(workload_actor(workload))
             }
             Self::CountDenials { nth: index } => count_denials(state, index, now),
+            Self::Arrange { what, id } => arrange::lower(what, id),
             Self::SetPolicy => policy::Command::Set {
                 text: "permit(principal, action, resource);".to_owned(),
                 digest: digest(1),

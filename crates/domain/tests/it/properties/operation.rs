@@ -3,7 +3,10 @@
 use leasehold_domain::{grant::Occasion, revocation::Selector};
 use proptest::prelude::*;
 
-use super::run::{CONNECTORS, SERVERS, SUBJECTS, WORKLOADS};
+use super::{
+    arrange,
+    run::{CONNECTORS, SERVERS, SUBJECTS, WORKLOADS},
+};
 
 /// One operation, so many seconds after the one before, perhaps under a name.
 #[derive(Debug, Clone)]
@@ -118,6 +121,10 @@ pub(super) enum Kind {
     CountDenials {
         nth: usize,
     },
+    Arrange {
+        what: u8,
+        id: u8,
+    },
     SetPolicy,
     Checkpoint,
     Tick,
@@ -196,6 +203,7 @@ fn administration() -> impl Strategy<Value = Kind> {
         1 => (0..2usize, 0u8..4).prop_map(|(workload, id)| Kind::Credential { workload, id }),
         1 => (0..2usize).prop_map(|workload| Kind::Deny { workload }),
         1 => any::<usize>().prop_map(|nth| Kind::CountDenials { nth }),
+        2 => (0..arrange::KINDS, 0u8..3).prop_map(|(what, id)| Kind::Arrange { what, id }),
         1 => Just(Kind::SetPolicy),
         1 => Just(Kind::Checkpoint),
         3 => Just(Kind::Tick),
