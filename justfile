@@ -39,6 +39,13 @@ crash:
     cargo test --package leasehold-crash
     target/debug/table write crash tests/README.md
 
+# Look for inputs that break a parser, for so many seconds a target. What is found lies in tests/fuzz/found.
+fuzz SECONDS:
+    LEASEHOLD_FUZZ_SECONDS={{SECONDS}} cargo test --release -p leasehold-fuzz --test it
+    LEASEHOLD_FUZZ_SECONDS={{SECONDS}} cargo test --release -p leasehold-api --lib strict
+    LEASEHOLD_FUZZ_SECONDS={{SECONDS}} cargo test --release -p leasehold-console --lib state_cookie
+    LEASEHOLD_FUZZ_SECONDS={{SECONDS}} cargo test --release -p leasehold --lib verify
+
 # Write the golden files of the codec again, after a change that is meant. Review the difference.
 golden:
     LEASEHOLD_GOLDEN=write cargo test -p leasehold-codec

@@ -129,3 +129,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_passes_decodes_and_says_the_same_again() {
+    fn again<M: Message + Default + PartialEq>(bytes: &[u8]) {
+        let read = M::decode(bytes).expect("what passes decodes");
+        let written = read.encode_to_vec();
+        assert!(M::decode(written.as_slice()).is_ok_and(|again| again == read), "it says the same again");
+    }
+    leasehold_fuzz::run("protobuf", 30_000, |bytes| {
+        for method in ["LeaseService/Acquire", "GrantService/Revoke", "CatalogService/CreateConnector"] {
+            match (checked(method, bytes), method) {
+                (Ok(()), "LeaseService/Acquire") => again::<AcquireRequest>(bytes),
+                (Ok(()), "GrantService/Revoke") => again::<RevokeRequest>(bytes),
+                (Ok(()), _) => again::<CreateConnectorRequest>(bytes),
+                (Err(flaw), _) => {
+                    assert!(!format!("{flaw:?} {flaw}").contains("c4n4ry"), "a secret is told: {flaw}")
+                }
+            }
+        }
+    });
+}

@@ -149,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_browser_sends_opens_only_if_it_is_what_was_sealed() {
+        let keyring = keyring();
+        let genuine = sealed(&keyring);
+        let judge = |input: &[u8]| {
+            let Ok(text) = str::from_utf8(input) else { return };
+            assert_eq!(StateCookie::open(&keyring, ID, text, NOW).is_some(), text == genuine, "{text}");
+        };
+        leasehold_fuzz::run("state_cookie", 2_000, judge);
+        let mut draw = leasehold_fuzz::Draw::new(5);
+        (0..10_000).for_each(|_| judge(&leasehold_fuzz::mutate(&[genuine.as_bytes()], &mut draw)));
+    }
+
+    #[test]
     fn a_session_never_opens_as_a_state_nor_a_state_as_a_session() {
         let keyring = keyring();
         assert!(session::decode(&keyring, &sealed(&keyring), NOW).is_none());

@@ -160,3 +160,20 @@ fn a_checkpoint_that_was_changed_after_signing_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn nothing_but_the_ledger_that_was_signed_verifies_and_under_no_other_note() {
+    let signer = signer("ledger.example/org");
+    let genuine = leasehold_fuzz::corpus("audit_verify").remove("genuine").unwrap();
+    let note = checkpoint(str::from_utf8(&genuine).unwrap(), &signer);
+    leasehold_fuzz::run("audit_verify", 10_000, |input| {
+        let verified = verify(input, &note, signer.verifier_key(), |_| {}).is_ok();
+        assert_eq!(verified, input == genuine);
+        if let Ok(other) = str::from_utf8(input) {
+            assert!(
+                verify(&genuine[..], other, signer.verifier_key(), |_| {}).is_err(),
+                "a note that nobody signed"
+            );
+        }
+    });
+}
