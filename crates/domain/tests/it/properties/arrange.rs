@@ -12,9 +12,9 @@ use leasehold_domain::{
     workload::{self, CertificateName},
 };
 
-use super::run::{SERVERS, STRICT, WORKLOADS};
+use super::run::STRICT;
 use crate::{
-    fixture::{SIGN_IN, digest, label, name, sealed},
+    fixture::{FILES, FILES_WORKLOAD, GATEWAY, MAIL, SIGN_IN, digest, label, name, sealed},
     harness::Step,
     worlds::{
         Setting, found, register_connector, register_server, register_subject, register_workload,
@@ -30,7 +30,8 @@ pub(super) fn lower(what: u8, id: u8) -> Step {
     let credential = CredentialId::from_bytes([0x40 + id; 16]);
     let administrator = AdministratorId::from_bytes([0x50 + id; 16]);
     let secret = SecretId::from_bytes([0x60 + id; 16]);
-    let workload = WORKLOADS[usize::from(id) % WORKLOADS.len()];
+    let second = id % 2 == 1;
+    let workload = if second { FILES_WORKLOAD } else { GATEWAY };
     let text = format!("new-{id}");
     match what {
         0 => administrator::Command::OfferBootstrap { credential, secret: digest(id) }.into(),
@@ -75,7 +76,7 @@ pub(super) fn lower(what: u8, id: u8) -> Step {
         12 => register_connector(STRICT, &Setting::default()).into(),
         13 => register_server(McpServerId::from_bytes([0x70 + id; 16]), &text).into(),
         14 => {
-            let kind = workload::Kind::McpServer(SERVERS[usize::from(id) % SERVERS.len()]);
+            let kind = workload::Kind::McpServer(if second { MAIL } else { FILES });
             register_workload(WorkloadId::from_bytes([0x78 + id; 16]), &text, kind).into()
         }
         _ => register_subject(SubjectId::from_bytes([0x7c + id; 16]), &text).into(),
