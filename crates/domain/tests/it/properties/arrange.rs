@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many kinds of them there are.
-pub(super) const KINDS: u8 = 16;
+pub(super) const KINDS: u8 = 17;
 
 /// One of them, for one of a few ids.
 pub(super) fn lower(what: u8, id: u8) -> Step {
@@ -70,6 +70,10 @@ pub(super) fn lower(what: u8, id: u8) -> Step {
         9 => {
             let certificate = CertificateName::Dns(label(&format!("host-{}.example", id / 2)));
             workload::Command::BindCertificate { workload, certificate }.into()
+        }
+        15 => {
+            let certificate = CertificateName::Dns(label(&format!("host-{}.example", id / 2)));
+            workload::Command::UnbindCertificate { workload, certificate }.into()
         }
         10 => audit::Command::RecordRead { view: View::Ledger, from: u64::from(id) }.into(),
         11 => found().into(),

@@ -35,7 +35,7 @@ kinds! {
     IdentityProvider identity_provider: Register ReplaceSecret;
     Connector connector: Register AddSecret RetireSecret Suspend Resume Enable Disable;
     McpServer mcp_server: Register SetNeed Disable Enable;
-    Workload workload: Register AddCredential RetireCredential BindCertificate Disable Enable;
+    Workload workload: Register AddCredential RetireCredential BindCertificate UnbindCertificate Disable Enable;
     Subject subject: Register SignIn Disable Enable;
     Policy policy: Set RecordDenial CountDenials;
     Authorization authorization: Start Approve Decline RefuseByProvider IntendExchange FailExchange DiscardExchange CompleteExchange ConfirmAccount RejectAccount;
