@@ -82,7 +82,7 @@ impl Acknowledged {
     pub async fn all_there(&self, node: &Apart) -> anyhow::Result<()> {
         let (mut there, mut page) = (BTreeSet::new(), String::new());
         loop {
-            let request = ListSubjectsRequest { page_size: 500, page, ..ListSubjectsRequest::default() };
+            let request = ListSubjectsRequest { page_size: 500, page };
             let listed = SubjectServiceClient::new(node.admin()).list(request).await?.into_inner();
             there.extend(listed.subjects.into_iter().map(|subject| subject.user_name));
             page = listed.as_of.unwrap_or_default().next_page;

@@ -82,6 +82,7 @@ impl Opened {
             ledger: ledger.clone(),
             snapshot_dir: data.snapshots(),
             snapshot_every_bytes: Config::SNAPSHOT_EVERY_BYTES,
+            entries_kept: Config::ENTRIES_KEPT,
         };
         let sink = faults.clone();
         let replica = Replica::start(config, Box::new(move |fault| note(&sink, format!("{fault:?}"))))

@@ -63,9 +63,15 @@ pub const ALL: [Known; 23] = [
         "root key",
         "a file, a command or a variable that the configuration names",
         &[],
-        &["RootKey.file", "RootKey.environment", "RootKey.command"],
+        &["root_key.file", "root_key.environment", "root_key.command"],
     ),
-    known(Input::TlsKey, "private key of TLS", "a file that the configuration names", &[], &["Tls.key_file"]),
+    known(
+        Input::TlsKey,
+        "private key of TLS",
+        "a file that the configuration names",
+        &[],
+        &["tls.key_file", "console_tls.key_file"],
+    ),
     known(Input::WorkloadKey, "private key of a workload", "stays with the workload", &[], &[]),
     known(
         Input::ConnectorSecret,
@@ -162,22 +168,32 @@ pub const STABLE_REASONS: [&str; 3] =
     ["Grant.reason", "WaitAuthorizationResponse.reason", "LeaseEnded.reason"];
 
 /// Options of the configuration that hold and lead to no secret.
-pub const PLAIN_OPTIONS: [&str; 17] = [
-    "Config.data_dir",
-    "Config.node",
-    "Config.origin",
-    "Config.public_url",
-    "Config.root_key",
-    "Config.grpc_address",
-    "Config.console_address",
-    "Config.operations_address",
-    "Config.tls",
-    "Config.providers_dir",
-    "Config.egress_allow",
-    "Config.egress_ca_file",
-    "Config.otlp_endpoint",
-    "Config.otlp_share",
-    "Config.vouched_subjects_max",
-    "Tls.certificate_file",
-    "Tls.client_ca_file",
+pub const PLAIN_OPTIONS: [&str; 23] = [
+    "data_dir",
+    "node",
+    "origin",
+    "public_url",
+    "grpc_address",
+    "console_address",
+    "console_behind_tls_proxy",
+    "operations_address",
+    "providers_dir",
+    "egress_allow",
+    "egress_ca_file",
+    "egress_proxy",
+    "egress_proxy_hosts",
+    "otlp_endpoint",
+    "otlp_share_percent",
+    "vouched_subjects_max",
+    "drain_delay_seconds",
+    "root_key",
+    "tls",
+    "tls.certificate_file",
+    "tls.client_ca_file",
+    "console_tls",
+    "console_tls.certificate_file",
 ];
+
+/// Options that lead to a secret which is not planted here, and where it is looked for.
+pub const ELSEWHERE: [(&str, &str); 1] =
+    [("egress_proxy_credentials_file", "crates/leasehold/tests/it/serve_egress.rs")];

@@ -11,10 +11,10 @@ use super::{
     apply::{resource::Kind, standing::Standing},
     context::Context,
     failure::{During as _, Failure},
-    private_file,
     record::Record,
     view::List,
 };
+use crate::private_file;
 
 mod write;
 

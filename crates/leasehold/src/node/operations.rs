@@ -106,11 +106,6 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
         tasks,
     )?;
     gauge("leasehold_revocations_open", "Revocations whose grants are still being closed.", due)?;
-    let counter = |name: &str, help: &str, value: u64| -> Result<(), prometheus::Error> {
-        let counter = IntCounter::with_opts(Opts::new(name, help))?;
-        counter.inc_by(value);
-        registry.register(Box::new(counter))
-    };
     let scrubbed = &shared.scrubbed;
     counter(
         "leasehold_ledger_scrub_steps_total",

@@ -148,7 +148,7 @@ fn in_words(findings: usize) -> String {
 
 async fn read(path: &Path) -> anyhow::Result<Result<Prepared, Vec<Finding>>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let now = SystemClock.now();
+    let now = scale::clock().now();
     Ok(tokio::task::spawn_blocking(move || prepare(&text, now)).await?)
 }
 

@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use leasehold_port::Door;
 use leasehold::node::{Node, NodeOptions, data::DataDir};
 use leasehold_control::SystemClock;
+use leasehold_port::Door;
 use leasehold_upstream::transport::{Egress, Settings, Trust};
 use leasehold_vault::{OsEntropy, RootKey};
 use tempfile::TempDir;

@@ -9,7 +9,8 @@ mod egress;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
-mod proxy;
 mod providers;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod server;

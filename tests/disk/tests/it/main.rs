@@ -3,16 +3,22 @@
 //! Linux only: a layer is loaded into the node's process and catches its system calls.
 
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod damage;
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod faults;
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod layer;
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod lone;
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod power;
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod scene;
 
 #[cfg(not(target_os = "linux"))]

@@ -92,8 +92,11 @@ fn a_certificate_stands_for_nobody_where_nobody_has_one() {
     });
 }
 
+/// What a server answers: its metadata and its keys.
+type Served = Arc<Mutex<(Vec<u8>, Vec<u8>)>>;
+
 /// A server that answers every request with what stands in the slot for its path: metadata, or else keys.
-fn server() -> (u16, Arc<Mutex<(Vec<u8>, Vec<u8>)>>) {
+fn server() -> (u16, Served) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let slot = Arc::new(Mutex::new((Vec::new(), Vec::new())));

@@ -62,6 +62,7 @@ pub(crate) fn holders() -> Vec<Holder> {
     holders
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "only structs, enums and modules hold anything")]
 fn walk(items: &[Item], crate_name: &str, path: &str, holders: &mut Vec<Holder>) {
     for item in items {
         let (attributes, ident, visibility, fields): (_, _, _, Vec<&Fields>) = match item {
@@ -105,6 +106,7 @@ fn walk(items: &[Item], crate_name: &str, path: &str, holders: &mut Vec<Holder>)
 }
 
 /// The names of all types in a type.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other types have no names in them that matter")]
 fn names_in(found: &Type, names: &mut BTreeSet<String>) {
     match found {
         Type::Path(path) => {

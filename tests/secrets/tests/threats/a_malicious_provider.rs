@@ -1,5 +1,10 @@
 //! A provider that is an attacker: what it publishes, where it leads, what it answers, and how long it takes.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a trick says where it differs, and is like the others elsewhere"
+)]
+
 use std::{sync::atomic::Ordering, time::Duration};
 
 use leasehold_proto::v1::{

@@ -157,7 +157,11 @@ async fn disabling_the_workload_ends_its_leases_its_credential_and_its_open_stre
     let mut watch =
         LeaseServiceClient::new(thief()).watch(WatchRequest { resume_after: 0 }).await.unwrap().into_inner();
     timeout(SOON, watch.message()).await.unwrap().unwrap().unwrap();
-    let disable = SetWorkloadEnabledRequest { workload: "demo-gateway".to_owned(), enabled: false };
+    let disable = SetWorkloadEnabledRequest {
+        workload: "demo-gateway".to_owned(),
+        enabled: false,
+        ..SetWorkloadEnabledRequest::default()
+    };
     WorkloadServiceClient::new(world.admin()).set_enabled(disable).await.unwrap();
 
     let refused = acquire(thief(), for_alice(&READ)).await.err().unwrap();
@@ -182,7 +186,11 @@ async fn disabling_the_workload_ends_its_leases_its_credential_and_its_open_stre
     let (_, code) = ended.await.expect("the stream goes on");
     assert_eq!(code, Code::Unauthenticated, "the stream ends because its caller is nobody any more");
     // Enabled again, nothing that ended comes back.
-    let enable = SetWorkloadEnabledRequest { workload: "demo-gateway".to_owned(), enabled: true };
+    let enable = SetWorkloadEnabledRequest {
+        workload: "demo-gateway".to_owned(),
+        enabled: true,
+        ..SetWorkloadEnabledRequest::default()
+    };
     WorkloadServiceClient::new(world.admin()).set_enabled(enable).await.unwrap();
     let refused = acquire(thief(), for_alice(&READ)).await.err().unwrap();
     assert_eq!(refused.code(), Code::Unauthenticated, "the stolen credential is somebody's again");
@@ -208,7 +216,11 @@ async fn revoking_the_workload_says_until_when_copies_of_its_tokens_live() {
     let refused = acquire(world.gateway(), for_alice(&READ)).await.err().unwrap();
     assert_eq!(refused.code(), Code::Unauthenticated);
     // Registered anew, it begins without anything: its old credential is nobody's for ever.
-    let enable = SetWorkloadEnabledRequest { workload: "demo-gateway".to_owned(), enabled: true };
+    let enable = SetWorkloadEnabledRequest {
+        workload: "demo-gateway".to_owned(),
+        enabled: true,
+        ..SetWorkloadEnabledRequest::default()
+    };
     let _ = WorkloadServiceClient::new(world.admin()).set_enabled(enable).await;
     let refused = acquire(world.gateway(), for_alice(&READ)).await.err().unwrap();
     assert_eq!(refused.code(), Code::Unauthenticated);

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, fs};
 
-/// A row, as the model begins it, and the tests that play it: their file, and their name.
-const ROWS: [(&str, &[(&str, &[&str])]); 8] = [
+/// A row, as the model begins it, and the tests that play it: their file, and their names.
+type Row = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+
+const ROWS: [Row; 8] = [
     (
         "A stolen workload credential.",
         &[

@@ -75,7 +75,7 @@ async fn an_older_copy_that_was_put_back_is_shown_by_a_checkpoint_that_was_expor
     production.start_again(KeyBy::File).await.expect("not stopped, as the model says");
     let mut audit = AuditServiceClient::new(production.speaking(&furnished.admin).unwrap());
     let consistency = |new_size| ProveConsistencyRequest { old_size: size, new_size };
-    audit.prove_consistency(consistency(0)).await.err().expect("a smaller ledger cannot prove that it grew");
+    audit.prove_consistency(consistency(0)).await.expect_err("a smaller ledger cannot prove that it grew");
     // Even once it has grown beyond: what the checkpoint covered is not there.
     register(&production, &furnished, &["mallory", "mallory-too", "mallory-three", "mallory-four"]).await;
     let forged = export(&production, "forged.jsonl").await;

@@ -8,9 +8,9 @@ use std::{
 
 use super::super::{
     failure::{During as _, Failure},
-    private_file,
     secret::refused,
 };
+use crate::private_file;
 
 /// The most files.
 const FILES_MAX: usize = 500;
