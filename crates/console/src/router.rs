@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use leasehold_control::Control;
+use leasehold_domain::text::TraceId;
 
 use crate::{
     account, callback, connect,
@@ -20,7 +21,7 @@ use crate::{
     sign_in,
     site::Settings,
     trouble::Trouble,
-    visit::{Visit, parse_trace},
+    visit::Visit,
 };
 
 /// The console. Whoever serves it says by whose connection a request came: `ConnectInfo<SocketAddr>` among the request's extensions, as
@@ -50,6 +51,6 @@ async fn tell(State(_): State<Arc<Edge>>, _: Visit, segments: Segments) -> Resul
     let code: String = segments.parse("code")?;
     let trace: String = segments.parse("trace")?;
     let trouble = Trouble::of_code(&code).ok_or(Trouble::NotFound)?;
-    let trace = parse_trace(&trace).ok_or(Trouble::NotFound)?;
+    let trace = TraceId::of_digits(&trace).ok_or(Trouble::NotFound)?;
     Err(Refusal { trace: Some(trace), ..trouble.into() })
 }

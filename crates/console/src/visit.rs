@@ -41,28 +41,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
 /// The trace of a request: the caller's (W3C Trace Context, section 3.2), else a new one.
 pub(crate) fn trace(headers: &HeaderMap, entropy: &dyn Entropy) -> TraceId {
     let carried =
-        headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(parse_traceparent);
+        headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceId::of_traceparent);
     carried.unwrap_or_else(|| {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes);
         TraceId::from_bytes(bytes)
     })
-}
-
-/// Reads a trace id of 32 lower-case hexadecimal digits that are not all zero.
-pub(crate) fn parse_trace(digits: &str) -> Option<TraceId> {
-    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let value =
-        u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32 && digits.bytes().all(lower))?;
-    (value != 0).then(|| TraceId::from_bytes(value.to_be_bytes()))
-}
-
-fn parse_traceparent(text: &str) -> Option<TraceId> {
-    let mut fields = text.split('-');
-    let (version, trace) = (fields.next()?, fields.next()?);
-    let known =
-        version.len() == 2 && version != "ff" && fields.next().is_some_and(|parent| parent.len() == 16);
-    parse_trace(trace).filter(|_| known)
 }
 
 #[cfg(test)]
@@ -82,18 +66,9 @@ mod tests {
 
     #[test]
     fn a_trace_that_cannot_be_read_is_replaced() {
-        let zero = "0".repeat(32);
-        for bad in [
-            String::new(),
-            TRACE.to_owned(),
-            format!("ff-{TRACE}-00f067aa0ba902b7-01"),
-            format!("00-{zero}-00f067aa0ba902b7-01"),
-            format!("00-{}-00f067aa0ba902b7-01", TRACE.to_uppercase()),
-            format!("00-+{}-00f067aa0ba902b7-01", &TRACE[1..]),
-            format!("00-{TRACE}"),
-        ] {
-            assert_eq!(parse_traceparent(&bad), None, "{bad}");
-        }
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", TRACE.parse().unwrap());
+        assert_ne!(trace(&headers, &OsEntropy).to_string(), TRACE);
         assert_ne!(trace(&HeaderMap::new(), &OsEntropy), trace(&HeaderMap::new(), &OsEntropy));
     }
 }

@@ -33,5 +33,6 @@ pub mod state;
 pub mod subject;
 pub mod text;
 pub mod time;
+mod trace;
 pub mod work;
 pub mod workload;
