@@ -89,6 +89,15 @@ impl Control {
         }
     }
 
+    /// Whether a caller is a workload that goes by this id or name.
+    pub fn goes_by(&self, caller: &Caller, named: &str) -> bool {
+        let Ok(workload) = caller.workload() else { return false };
+        self.read_now(|state| {
+            let name = state.workloads.get(&workload).map(|known| known.name.as_str());
+            name == Some(named) || workload.to_string() == named
+        })
+    }
+
     /// The person whose browser session was verified.
     ///
     /// # Errors

@@ -364,4 +364,25 @@ impl Control {
         })
         .await
     }
+
+    /// The MCP server that is registered with this resource URI, byte for byte, for a workload that asks on its behalf.
+    ///
+    /// # Errors
+    /// [`Problem::Unknown`] where there is none; [`Problem::Invalid`] where there are several, for which one is meant is not guessed.
+    pub async fn mcp_server_of_resource(
+        &self,
+        caller: &Caller,
+        resource: &Uri,
+    ) -> Result<McpServerId, Problem> {
+        caller.workload()?;
+        self.read(|state| {
+            let mut same = state.mcp_servers.iter().filter(|(_, known)| known.resource == *resource);
+            match (same.next(), same.next()) {
+                (Some((_, only)), None) => Ok(only.id),
+                (None, _) => Err(Problem::Unknown(Kind::McpServer)),
+                (Some(_), Some(_)) => Err(Problem::invalid("resource", "that of one MCP server alone")),
+            }
+        })
+        .await?
+    }
 }

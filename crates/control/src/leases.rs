@@ -20,6 +20,7 @@ use leasehold_domain::{
     state::{BlobKey, State},
     time::{Span, Timestamp},
 };
+use leasehold_identity::subject_token::Declared;
 use leasehold_policy::{Engine, LeaseQuestion, LeaseSubject};
 use secrecy::SecretString;
 
@@ -44,8 +45,8 @@ const ROUNDS_MAX: usize = 6;
 pub enum SubjectClaim {
     /// By id, user name or email: the caller vouches.
     Vouched(String),
-    /// By a token of the subject, addressed to the caller or its MCP server.
-    Token(SecretString),
+    /// By a token of the subject, addressed to the caller or its MCP server, and what the caller says that it is.
+    Token(SecretString, Declared),
 }
 
 /// What a workload asks for.
@@ -175,8 +176,8 @@ impl Control {
         }
         let shown = match &ask.subject {
             SubjectClaim::Vouched(_) => None,
-            SubjectClaim::Token(token) => {
-                Some(self.verify_subject_token(caller, &ask.mcp_server, token).await?)
+            SubjectClaim::Token(token, declared) => {
+                Some(self.verify_subject_token(caller, &ask.mcp_server, token, *declared).await?)
             }
         };
         let mut refreshed = None;

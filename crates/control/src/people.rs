@@ -16,7 +16,7 @@ use leasehold_identity::{
     resolve,
     session::{LocalPath, Session, Standing},
     sign_in::{PendingSignIn, SignIn},
-    subject_token::Presented,
+    subject_token::{Declared, Presented},
 };
 use leasehold_policy::AdministratorAction;
 use leasehold_vault::{Owner, OwnerBinding, Secret};
@@ -354,6 +354,7 @@ impl Control {
         caller: &Caller,
         mcp_server: &str,
         token: &SecretString,
+        declared: Declared,
     ) -> Result<(SubjectId, Timestamp), Problem> {
         let workload = caller.workload()?;
         let refuse = |error: &dyn std::fmt::Display| {
@@ -362,8 +363,8 @@ impl Control {
         };
         let (presented, audiences) = self
             .read(|state| -> Result<_, Problem> {
-                let presented =
-                    Presented::read(state, token.expose_secret()).map_err(|error| refuse(&error))?;
+                let presented = Presented::read(state, token.expose_secret(), declared)
+                    .map_err(|error| refuse(&error))?;
                 let server = mcp_server_by(state, mcp_server)?;
                 let name = state.workloads.get(&workload).map(|known| known.name.to_string());
                 let audiences: Vec<String> =

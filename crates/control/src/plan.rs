@@ -247,10 +247,10 @@ fn parties<'a>(state: &'a State, request: &Request<'_>) -> Result<Parties<'a>, P
     let server = mcp_server_by(state, &request.ask.mcp_server)?;
     let connector = connector_by(state, &request.ask.connector)?;
     let (subject, basis) = match (&request.ask.subject, request.shown) {
-        (SubjectClaim::Token(_), Some((subject, expires_at))) => {
+        (SubjectClaim::Token(..), Some((subject, expires_at))) => {
             (subject, Basis::SubjectToken { expires_at })
         }
-        (SubjectClaim::Token(_), None) => return Err(Problem::SubjectTokenInvalid),
+        (SubjectClaim::Token(..), None) => return Err(Problem::SubjectTokenInvalid),
         (SubjectClaim::Vouched(text), _) => {
             let subject = resolve::by_name(state, text).map_err(|_| Problem::Unknown(Kind::Subject))?;
             (subject, Basis::Vouched)

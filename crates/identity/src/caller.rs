@@ -13,9 +13,11 @@ use thiserror::Error;
 
 use crate::session::{Session, Standing};
 
+mod basic;
 mod certificate;
 mod credential;
 
+pub use basic::{Basic, basic};
 pub use certificate::{by_certificate, certificate_fingerprint};
 pub use credential::by_credential;
 
@@ -47,13 +49,18 @@ pub enum Refused {
 /// # Errors
 /// [`Refused::Malformed`] for anything else.
 pub fn bearer(header: &[u8]) -> Result<CredentialSecret, Refused> {
-    let (scheme, rest) = header.split_at_checked(b"bearer ".len()).ok_or(Refused::Malformed)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer ") {
+    let text = behind(b"bearer ", header)?;
+    CredentialSecret::parse(text).map_err(|_| Refused::Malformed)
+}
+
+/// What stands behind a scheme, whose letters' case does not matter, and spaces.
+fn behind<'a>(scheme: &[u8], header: &'a [u8]) -> Result<&'a str, Refused> {
+    let (named, rest) = header.split_at_checked(scheme.len()).ok_or(Refused::Malformed)?;
+    if !named.eq_ignore_ascii_case(scheme) {
         return Err(Refused::Malformed);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let text = rest.get(spaces..).and_then(|text| str::from_utf8(text).ok()).ok_or(Refused::Malformed)?;
-    CredentialSecret::parse(text).map_err(|_| Refused::Malformed)
+    rest.get(spaces..).and_then(|text| str::from_utf8(text).ok()).ok_or(Refused::Malformed)
 }
 
 /// Finds the person who holds a browser session. It ends with the subject's disabling and with any revocation of the subject that

@@ -46,7 +46,20 @@ const ALGORITHMS: [Algorithm; 9] = [
 
 /// The types that are accepted, in lower case and without `application/`: plain JWTs and access tokens (RFC 9068 section 2.1). Logout
 /// tokens, security events, proofs and client assertions have types of their own and say other things.
-const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+const TYPES: [&str; 2] = ["jwt", ACCESS_TOKEN_TYPE];
+/// The type of a JWT that is an access token. Many issuers sign theirs as plain JWTs.
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// What whoever shows a token says that it is (RFC 8693 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// A JWT, of either kind.
+    Jwt,
+    /// An ID token.
+    IdToken,
+    /// An access token.
+    AccessToken,
+}
 
 /// What a subject token proved.
 pub struct SubjectToken {
@@ -89,6 +102,9 @@ pub enum SubjectTokenError {
     /// It is not addressed to exactly one audience, and that one of the expected.
     #[error("the subject token is not addressed to the caller alone")]
     Audience,
+    /// It names who may act for its subject (`may_act`, RFC 8693 section 4.4), and that is not the caller.
+    #[error("the subject token lets somebody else act for its subject")]
+    MayAct,
     /// It does not say whom it speaks of.
     #[error(transparent)]
     Person(#[from] NoJoinClaim),
@@ -106,8 +122,8 @@ impl<'a> Presented<'a> {
     ///
     /// # Errors
     /// [`SubjectTokenError`], by the first check that fails.
-    pub fn read(state: &State, token: &'a str) -> Result<Self, SubjectTokenError> {
-        let header = header(token)?;
+    pub fn read(state: &State, token: &'a str, declared: Declared) -> Result<Self, SubjectTokenError> {
+        let header = header(token, declared)?;
         let named: Named = insecure_decode_claims(token).map_err(|_| SubjectTokenError::Malformed)?;
         let issued = |provider: &&IdentityProvider| provider.registration.issuer.as_str() == named.iss;
         let provider = state.identity_providers.iter().map(|(_, provider)| provider).find(issued);
@@ -115,7 +131,7 @@ impl<'a> Presented<'a> {
         Ok(Self { token, header, provider })
     }
 
-    /// Verifies the token, which must be addressed to one of `audiences` and to nobody else. Its key is looked for a second time if it
+    /// Verifies the token, which must be addressed to one of `audiences`, the caller's names, and to nobody else. Its key is looked for a second time if it
     /// may be newer than the ones at hand.
     ///
     /// # Errors
@@ -158,6 +174,9 @@ impl<'a> Presented<'a> {
         if !audiences.contains(&audience) {
             return Err(SubjectTokenError::Audience);
         }
+        if claims.may_act.is_some_and(|actor| !actor.is_one_of(audiences)) {
+            return Err(SubjectTokenError::MayAct);
+        }
         let expires_at = moment(claims.exp).ok_or(SubjectTokenError::Time)?;
         let begun = |at: Option<f64>| at.is_none_or(|at| moment(at).is_some_and(|at| at <= now + LEEWAY));
         if now >= expires_at + LEEWAY || !begun(claims.nbf) || !begun(claims.iat) {
@@ -184,6 +203,20 @@ struct Claims {
     iat: Option<f64>,
     tid: Option<String>,
     oid: Option<String>,
+    may_act: Option<MayAct>,
+}
+
+/// Who may act for the subject. One who is named together with an issuer is somebody there, and nobody that is known here.
+#[derive(Deserialize)]
+struct MayAct {
+    sub: Option<String>,
+    iss: Option<serde::de::IgnoredAny>,
+}
+
+impl MayAct {
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        self.iss.is_none() && self.sub.as_deref().is_some_and(|sub| names.contains(&sub))
+    }
 }
 
 /// One audience, or a list of them (RFC 7519 section 4.1.3).
@@ -207,7 +240,7 @@ impl Audience {
 }
 
 /// Reads the header and judges what it promises, before any key is looked for.
-fn header(token: &str) -> Result<Header, SubjectTokenError> {
+fn header(token: &str, declared: Declared) -> Result<Header, SubjectTokenError> {
     if token.len() > TOKEN_LEN_MAX {
         return Err(SubjectTokenError::Malformed);
     }
@@ -220,7 +253,11 @@ fn header(token: &str) -> Result<Header, SubjectTokenError> {
     }
     let stated = header.typ.as_deref().unwrap_or("jwt").to_ascii_lowercase();
     let stated = stated.strip_prefix("application/").unwrap_or(&stated);
-    if TYPES.contains(&stated) { Ok(header) } else { Err(SubjectTokenError::Type) }
+    let admitted = match declared {
+        Declared::Jwt | Declared::AccessToken => TYPES.contains(&stated),
+        Declared::IdToken => TYPES.contains(&stated) && stated != ACCESS_TOKEN_TYPE,
+    };
+    if admitted { Ok(header) } else { Err(SubjectTokenError::Type) }
 }
 
 /// Sorts an error of the library. Its text may quote the token, and goes no further.

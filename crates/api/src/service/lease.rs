@@ -3,7 +3,7 @@
 use futures::{Stream, StreamExt as _, stream};
 use leasehold_control::{Acquire, Acquired, Control, Problem, SubjectClaim};
 use leasehold_domain::{lease::TTL_MAX, time::Span};
-use leasehold_identity::subject_token::TOKEN_LEN_MAX;
+use leasehold_identity::subject_token::{Declared, TOKEN_LEN_MAX};
 use leasehold_proto::v1::{
     AcquireRequest, AcquireResponse, AcquireStreamRequest, AcquireStreamResponse, ListLeasesRequest,
     ListLeasesResponse, ReleaseRequest, ReleaseResponse, RenewRequest, RenewResponse, ReportRejectedRequest,
@@ -139,7 +139,7 @@ fn read(ask: AcquireRequest) -> Result<Acquire, Problem> {
         Some(ForSubject::SubjectToken(token)) => {
             let token = SecretString::from(token);
             fields::bounded("subject_token", secrecy::ExposeSecret::expose_secret(&token), TOKEN_LEN_MAX)?;
-            SubjectClaim::Token(token)
+            SubjectClaim::Token(token, Declared::Jwt)
         }
         None => return Err(Problem::invalid("subject", "a subject, or a subject_token")),
     };

@@ -4,7 +4,7 @@ use jsonwebtoken::Algorithm;
 use leasehold_domain::{identity_provider::JoinClaim, time::Timestamp};
 use leasehold_identity::{
     person::NoJoinClaim,
-    subject_token::{Presented, SubjectToken, SubjectTokenError, TOKEN_LEN_MAX},
+    subject_token::{Declared, Presented, SubjectToken, SubjectTokenError, TOKEN_LEN_MAX},
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl Rig {
     }
 
     async fn verify_at(&self, token: &str, now: Timestamp) -> Result<SubjectToken, SubjectTokenError> {
-        Presented::read(&self.state(), token)?.verify(&self.cache, &AUDIENCES, now).await
+        Presented::read(&self.state(), token, Declared::Jwt)?.verify(&self.cache, &AUDIENCES, now).await
     }
 
     async fn refused(&self, token: &str) -> Option<SubjectTokenError> {
@@ -127,6 +127,41 @@ async fn a_subject_token_of_another_type_or_form_is_refused() {
     for bad in ["", ".", "..", "a.b.c", "....", &good[1..], &format!("{good}.x"), &format!("x.{good}"), &long]
     {
         assert_eq!(rig.refused(bad).await, Some(SubjectTokenError::Malformed), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_is_no_id_token_whatever_it_is_declared_as() {
+    let rig = Rig::new().await;
+    let state = rig.state();
+    let read = |token: &str, declared| Presented::read(&state, token, declared).err();
+    let (plain, access) = (rig.token_headed(json!({})), rig.token_headed(json!({ "typ": "at+jwt" })));
+    for declared in [Declared::Jwt, Declared::AccessToken] {
+        assert_eq!((read(&plain, declared), read(&access, declared)), (None, None));
+    }
+    assert_eq!(read(&plain, Declared::IdToken), None);
+    assert_eq!(read(&access, Declared::IdToken), Some(SubjectTokenError::Type));
+}
+
+#[tokio::test]
+async fn a_token_that_lets_somebody_else_act_is_refused() {
+    let rig = Rig::new().await;
+    for good in [json!({ "sub": "gateway" }), json!({ "sub": AUDIENCE }), Value::Null] {
+        assert_eq!(rig.refused(&rig.token_with(json!({ "may_act": good.clone() }))).await, None, "{good}");
+    }
+    for (bad, expected) in [
+        (json!({ "sub": "another" }), SubjectTokenError::MayAct),
+        (json!({ "sub": "gateway", "iss": "https://elsewhere.example" }), SubjectTokenError::MayAct),
+        (json!({ "client_id": "gateway" }), SubjectTokenError::MayAct),
+        (json!({}), SubjectTokenError::MayAct),
+        (json!("gateway"), SubjectTokenError::Malformed),
+        (json!({ "sub": ["gateway"] }), SubjectTokenError::Malformed),
+    ] {
+        assert_eq!(
+            rig.refused(&rig.token_with(json!({ "may_act": bad.clone() }))).await,
+            Some(expected),
+            "{bad}"
+        );
     }
 }
 
