@@ -34,6 +34,9 @@ pub struct DevArgs {
     /// Where the console listens; port 0 takes a free one
     #[arg(long, default_value_t = loopback(7401), value_parser = loopback_address, value_name = "ADDRESS")]
     pub console_listen: SocketAddr,
+    /// Where tokens are exchanged over HTTP; port 0 takes a free one
+    #[arg(long, default_value_t = loopback(7403), value_parser = loopback_address, value_name = "ADDRESS")]
+    pub(crate) exchange_listen: SocketAddr,
     /// Where metrics and health listen; port 0 takes a free one
     #[arg(long, default_value_t = loopback(7402), value_parser = loopback_address, value_name = "ADDRESS")]
     pub(crate) operations_listen: SocketAddr,

@@ -57,6 +57,8 @@ pub struct Optional {
     pub console_tls: Option<TlsFiles>,
     /// Whether a TLS proxy stands in front of the pages, so that they are served in clear at any address.
     pub console_behind_tls_proxy: bool,
+    /// Where tokens are exchanged over HTTP.
+    pub exchange_address: SocketAddr,
     /// Where `/metrics`, `/healthz` and `/readyz` listen.
     pub operations_address: SocketAddr,
     /// A folder with provider files.
@@ -169,6 +171,7 @@ fn optional(file: &mut Options<'_>, read: &mut Read) -> Optional {
         console_address: file.or("console_address", local(7401), read),
         console_tls: tls("console_tls", false, file, read),
         console_behind_tls_proxy: file.or("console_behind_tls_proxy", false, read),
+        exchange_address: file.or("exchange_address", local(7403), read),
         operations_address: file.or("operations_address", local(7402), read),
         providers_dir: file.optional("providers_dir", read),
         egress_allow: file.or("egress_allow", Vec::new(), read),
@@ -259,9 +262,17 @@ fn of_ports(options: &Optional, file: &Options<'_>, read: &mut Read) {
         );
         read.find(file.line("console_address"), "console_address", problem);
     }
+    if !options.exchange_address.ip().is_loopback() {
+        let problem = format!(
+            "{} is reached by other machines, and tokens would go there in clear: it is a loopback address, with a TLS proxy in front of it for others",
+            options.exchange_address
+        );
+        read.find(file.line("exchange_address"), "exchange_address", problem);
+    }
     let ports = [
         ("grpc_address", grpc),
         ("console_address", console),
+        ("exchange_address", options.exchange_address),
         ("operations_address", options.operations_address),
     ];
     for (at, (name, address)) in ports.iter().enumerate() {

@@ -37,6 +37,8 @@ pub struct DevOptions {
     pub grpc: SocketAddr,
     /// Where the browser pages listen.
     pub console: SocketAddr,
+    /// Where tokens are exchanged over HTTP.
+    pub exchange: SocketAddr,
     /// Where metrics and health listen.
     pub operations: SocketAddr,
     /// Where the sandbox's identity provider listens; its OAuth provider and its script take the next two ports. A second start on the same
@@ -53,6 +55,7 @@ impl Default for DevOptions {
             data_dir: None,
             grpc: loopback(0),
             console: loopback(0),
+            exchange: loopback(0),
             operations: loopback(0),
             sandbox_port: 0,
             sandbox_elsewhere: false,
@@ -119,11 +122,10 @@ impl Dev {
         let data = DataDir::open(&path)?;
         let mut secrets = DevSecrets::open(&path, &OsEntropy)?;
         let root_key = root_key(&data)?;
-        let (grpc, console, operations) = (
-            bind(options.grpc, "gRPC").await?,
-            bind(options.console, "the browser pages").await?,
-            bind(options.operations, "metrics").await?,
-        );
+        let (grpc, console) =
+            (bind(options.grpc, "gRPC").await?, bind(options.console, "the browser pages").await?);
+        let (exchange, operations) =
+            (bind(options.exchange, "token exchange").await?, bind(options.operations, "metrics").await?);
         let public_url =
             Url::parse(&format!("http://{}", console.local_addr()?)).context("cannot make the public URL")?;
         let sandbox = if options.sandbox_elsewhere {
@@ -145,6 +147,7 @@ impl Dev {
             root_key,
             grpc,
             console,
+            exchange,
             operations,
             certificates: Vec::new(),
             grpc_door: Door::Loopback,
@@ -177,6 +180,7 @@ impl Dev {
         let described = serde_json::json!({
             "grpc": format!("http://{}", self.node.grpc),
             "console": format!("http://{}", self.node.console),
+            "exchange": format!("http://{}", self.node.exchange),
             "operations": format!("http://{}", self.node.operations),
             "identity_provider": issuers.idp,
             "provider": issuers.provider,

@@ -36,6 +36,8 @@ pub struct Shared {
     pub stopping: CancellationToken,
     /// How far the ledger was read through.
     pub scrubbed: Arc<Scrubbed>,
+    /// The counters of token exchange over HTTP.
+    pub exchange: Arc<leasehold_authserver::Metrics>,
 }
 
 /// Serves until it is told to stop.
@@ -127,6 +129,17 @@ fn text(shared: &Shared) -> Result<String, prometheus::Error> {
         calls.with_label_values(&[counted.service, counted.method, code.as_str()]).inc_by(counted.count);
     }
     registry.register(Box::new(calls))?;
+    let exchanges = IntCounterVec::new(
+        Opts::new(
+            "leasehold_exchange_requests_total",
+            "Requests for token exchange over HTTP, by endpoint and outcome: ok, or the error code of the answer.",
+        ),
+        &["endpoint", "outcome"],
+    )?;
+    for counted in shared.exchange.counted() {
+        exchanges.with_label_values(&[counted.endpoint, counted.outcome]).inc_by(counted.count);
+    }
+    registry.register(Box::new(exchanges))?;
     for measure in shared.metrics.measures() {
         let name = format!("leasehold_grpc_{}", measure.name);
         if measure.grows {

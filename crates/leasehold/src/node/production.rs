@@ -58,6 +58,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         root_key,
         grpc: bind(options.grpc_address).await?,
         console: bind(options.console_address).await?,
+        exchange: bind(options.exchange_address).await?,
         operations: bind(options.operations_address).await?,
         certificates: certificates.iter().map(Certificates::shown).collect(),
         grpc_door,
@@ -77,7 +78,13 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
     };
     let stop = CancellationToken::new();
     let following = tokio::spawn(certificates::follow(certificates, clock, hangups, stop.clone()));
-    tracing::info!(grpc = %node.grpc, console = %node.console, operations = %node.operations, "serving");
+    tracing::info!(
+        grpc = %node.grpc,
+        console = %node.console,
+        exchange = %node.exchange,
+        operations = %node.operations,
+        "serving"
+    );
     signals.next().await;
     let delay = Duration::from_secs(options.drain_delay_seconds);
     tracing::info!(

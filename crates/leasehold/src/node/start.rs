@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use axum::Router;
 use leasehold_api::{Api, Health, NodeStatus};
+use leasehold_authserver::AuthServer;
 use leasehold_consensus::{Config as ReplicaConfig, Replica};
 use leasehold_control::{Clock, Control, Founding, Outbox, Parts, Settings, found, open_keyring};
 use leasehold_ledger::{Ledger, Options as LedgerOptions};
@@ -51,6 +53,8 @@ pub struct NodeOptions {
     pub grpc: TcpListener,
     /// Where the browser pages listen, already bound.
     pub console: TcpListener,
+    /// Where tokens are exchanged over HTTP, already bound, in plain HTTP on loopback.
+    pub exchange: TcpListener,
     /// Where metrics and health listen, already bound.
     pub operations: TcpListener,
     /// The certificates of the ports that have some, for the metrics.
@@ -79,6 +83,8 @@ pub struct Node {
     pub grpc: SocketAddr,
     /// Where the browser pages listen.
     pub console: SocketAddr,
+    /// Where tokens are exchanged over HTTP.
+    pub exchange: SocketAddr,
     /// Where metrics and health listen.
     pub operations: SocketAddr,
     replica: Arc<Replica>,
@@ -181,8 +187,8 @@ impl Node {
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let node =
-            (options.grpc.local_addr()?, options.console.local_addr()?, options.operations.local_addr()?);
+        let (grpc_at, console_at) = (options.grpc.local_addr()?, options.console.local_addr()?);
+        let (exchange_at, operations_at) = (options.exchange.local_addr()?, options.operations.local_addr()?);
         tasks.spawn(control.clone().work(stop.clone()));
         let status = replica.clone();
         let (api, health) =
@@ -211,6 +217,8 @@ impl Node {
                 tracing::error!(%error, "the browser pages stopped");
             }
         });
+        let exchange = AuthServer::new(control.clone(), &leasehold_authserver::Settings::default());
+        tasks.spawn(serve(options.exchange, exchange.router(), "token exchange", stop.clone()));
         let scrubbed = Arc::new(Scrubbed::default());
         let (read, counted, ended) = (ledger.clone(), scrubbed.clone(), stop.clone());
         tasks.spawn(async move { scrub::run(read, &counted, ended).await });
@@ -223,11 +231,23 @@ impl Node {
             pages: pages_counts,
             certificates: options.certificates,
             stopping: stopping.clone(),
+            exchange: exchange.metrics(),
         };
         tasks.spawn(operations::serve(options.operations, shared, stop.clone()));
         health.set_serving(true).await;
-        let (grpc, console, operations) = node;
-        Ok(Self { control, grpc, console, operations, replica, ledger, health, stopping, stop, tasks })
+        Ok(Self {
+            control,
+            grpc: grpc_at,
+            console: console_at,
+            exchange: exchange_at,
+            operations: operations_at,
+            replica,
+            ledger,
+            health,
+            stopping,
+            stop,
+            tasks,
+        })
     }
 
     /// Says to whoever asks, and to whoever watches, that this node does not serve any more. It still does.
@@ -252,6 +272,15 @@ impl Node {
         self.replica.shutdown().await.context("cannot stop consensus in order")?;
         let ledger = self.ledger.clone();
         tokio::task::spawn_blocking(move || ledger.close()).await?.context("cannot close the ledger")
+    }
+}
+
+/// Serves routes in plain HTTP until the node stops.
+async fn serve(listener: TcpListener, routes: Router, what: &'static str, stop: CancellationToken) {
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, what, "an HTTP listener stopped");
     }
 }
 

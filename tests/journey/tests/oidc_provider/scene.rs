@@ -211,7 +211,8 @@ fn provider_config() -> ProviderConfig {
 
 async fn start_node(data: &Path, clock: &MovedClock) -> anyhow::Result<Node> {
     let listen = || TcpListener::bind("127.0.0.1:0");
-    let (grpc, console, operations) = (listen().await?, listen().await?, listen().await?);
+    let (grpc, console, exchange, operations) =
+        (listen().await?, listen().await?, listen().await?, listen().await?);
     let public_url = Url::parse(&format!("http://{}", console.local_addr()?))?;
     let data = DataDir::open(data)?;
     let root_key = RootKey::create_file(&data.root_key(), &OsEntropy)?;
@@ -230,6 +231,7 @@ async fn start_node(data: &Path, clock: &MovedClock) -> anyhow::Result<Node> {
         root_key,
         grpc,
         console,
+        exchange,
         operations,
         certificates: Vec::new(),
         grpc_door: Door::Loopback,

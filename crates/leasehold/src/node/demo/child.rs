@@ -114,6 +114,8 @@ impl DevProcess {
             &listen,
             "--console-listen",
             any,
+            "--exchange-listen",
+            any,
             "--operations-listen",
             any,
             "--sandbox-listen",
