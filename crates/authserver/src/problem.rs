@@ -129,7 +129,7 @@ const fn unknown(kind: Kind) -> Verdict {
         Kind::Connector => refused("invalid_target", "send the name or id of a connector as audience"),
         Kind::Subject => refused(
             "invalid_request",
-            "whom the token speaks of has to be registered and to have signed in here once",
+            "whom the token speaks of has to be registered and enabled, and to have signed in here once",
         ),
         Kind::Lease => refused("invalid_request", "exchange the subject's token again"),
         Kind::Workload => refused("unauthorized_client", "this workload is not registered any more"),

@@ -47,6 +47,7 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use alloc::{
+        borrow::ToOwned,
         format,
         string::{String, ToString},
     };
@@ -69,7 +70,7 @@ mod tests {
     fn what_is_not_a_traceparent_is_not_taken() {
         for bad in [
             String::new(),
-            TRACE.to_string(),
+            TRACE.to_owned(),
             format!("00-{TRACE}"),
             format!("00-{TRACE}-00f067aa0ba902b7"),
             format!("00-{TRACE}-00f067aa0ba902b7-01-more"),

@@ -12,4 +12,5 @@ mod refresh;
 mod restart;
 mod revoke;
 mod strictness;
+mod token_exchange;
 mod watch;
