@@ -28,18 +28,24 @@ const MODULES: [(&str, &str); 4] = [
 ];
 
 /// Some 60 MB over the network in the worst case.
-const INSTALL_LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// Why the npm packages could not be installed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// There is no npm to install with.
-    #[error("npm is missing")]
-    NpmMissing,
+    /// There is nothing to install with.
+    #[error("{0} is missing")]
+    Missing(Tool),
+    /// Python's installer failed or took too long.
+    #[error("installing the Python packages: {0}")]
+    Pip(String),
     /// npm failed or took too long.
     #[error("installing the npm packages: {0}")]
     Npm(String),
+    /// What a program needs of its own could not be made.
+    #[error("making it: {0}")]
+    Made(String),
     /// A folder or file could not be made.
     #[error("preparing {path}: {reason}")]
     Folder {
@@ -95,7 +101,7 @@ pub async fn prepare_node(toolchain: &Toolchain) -> Result<PreparedNode, Install
 }
 
 async fn prepare(toolchain: &Toolchain) -> Result<PreparedNode, InstallError> {
-    let npm = toolchain.path(Tool::Npm).ok_or(InstallError::NpmMissing)?;
+    let npm = toolchain.path(Tool::Npm).ok_or(InstallError::Missing(Tool::Npm))?;
     let base = interop_folder();
     let folder = base.join(format!("node-{}", short(&[LOCK])));
     fs::create_dir_all(&base).map_err(|error| at(&base, &error))?;
@@ -114,7 +120,7 @@ async fn prepare(toolchain: &Toolchain) -> Result<PreparedNode, InstallError> {
 
 /// Waits for whoever holds the lock. That is bounded: the holder's own work is, and the system frees its lock
 /// if it dies.
-async fn lock(path: PathBuf) -> Result<File, InstallError> {
+pub(crate) async fn lock(path: PathBuf) -> Result<File, InstallError> {
     let locked = path.clone();
     let taken = tokio::task::spawn_blocking(move || {
         let file = File::options().create(true).truncate(false).write(true).open(&locked)?;
@@ -125,8 +131,21 @@ async fn lock(path: PathBuf) -> Result<File, InstallError> {
 }
 
 async fn install(npm: &Path, base: &Path, folder: &Path) -> Result<(), InstallError> {
+    let draft = npm_ci(npm, base, PACKAGE, LOCK).await?;
+    // npm passes over an optional package that it cannot get: find out now, not at each start.
+    node_in(draft.path())?;
+    fs::rename(draft.keep(), folder).map_err(|error| at(folder, &error))
+}
+
+/// Installs what a lock file names, into a folder that is not yet the one to use.
+pub(crate) async fn npm_ci(
+    npm: &Path,
+    base: &Path,
+    package: &str,
+    lock_file: &str,
+) -> Result<TempDir, InstallError> {
     let draft = TempDir::with_prefix_in("installing-", base).map_err(|error| at(base, &error))?;
-    for (name, text) in [("package.json", PACKAGE), ("package-lock.json", LOCK)] {
+    for (name, text) in [("package.json", package), ("package-lock.json", lock_file)] {
         fs::write(draft.path().join(name), text).map_err(|error| at(draft.path(), &error))?;
     }
     let mut command = Command::new(npm);
@@ -143,9 +162,7 @@ async fn install(npm: &Path, base: &Path, folder: &Path) -> Result<(), InstallEr
     if !output.status.success() {
         return Err(InstallError::Npm(failure(&command, &output).to_string()));
     }
-    // npm passes over an optional package that it cannot get: find out now, not at each start.
-    node_in(draft.path())?;
-    fs::rename(draft.keep(), folder).map_err(|error| at(folder, &error))
+    Ok(draft)
 }
 
 fn node_in(folder: &Path) -> Result<PathBuf, InstallError> {
@@ -170,7 +187,7 @@ fn write_all(beside: &Path, to: &Path, files: &[(&str, &str)]) -> io::Result<()>
     fs::rename(draft.keep(), to)
 }
 
-fn at(path: &Path, error: &io::Error) -> InstallError {
+pub(crate) fn at(path: &Path, error: &io::Error) -> InstallError {
     InstallError::Folder { path: path.display().to_string(), reason: error.to_string() }
 }
 

@@ -3,6 +3,7 @@
 //! - [`OidcProvider`]: npm `oidc-provider` (OpenID certified), as identity provider and as an OAuth provider that
 //!   rotates refresh tokens, with a ledger of what it saw.
 //! - [`verify_ledger`]: an auditor's check of an exported ledger, in Python's standard library alone.
+//! - [`python_packages`] and [`npm_packages`]: what programs need that a test brings along.
 //!
 //! What they need is installed from lock files below the cargo target folder, once per lock file, by the first
 //! test that asks. A machine without Node, npm or Python 3 leaves those tests out, by name; see [`require!`].
@@ -10,6 +11,7 @@
 
 mod digest;
 mod install;
+mod packages;
 mod provider;
 mod requirement;
 mod run;
@@ -18,6 +20,7 @@ mod toolchain;
 mod verifier;
 
 pub use install::{InstallError, PreparedNode, prepare_node};
+pub use packages::{made_once, npm_packages, python_packages};
 pub use provider::{
     Account, AdminError, Client, Ledger, LiveTokens, OidcProvider, ProviderConfig, RefreshTokenUse,
     ResourceCalls, Reuse, RevokedGrant, StartError, TokenRequests,

@@ -17,10 +17,12 @@ pub enum Tool {
     Npm,
     /// `python3`, 3.9 or later.
     Python,
+    /// `pip3`, which says that `python3 -m pip` is there.
+    Pip,
 }
 
 impl Tool {
-    const ALL: [Self; 3] = [Self::Node, Self::Npm, Self::Python];
+    const ALL: [Self; 4] = [Self::Node, Self::Npm, Self::Python, Self::Pip];
 
     /// The program's name, as one would type it.
     #[must_use]
@@ -29,6 +31,7 @@ impl Tool {
             Self::Node => "node",
             Self::Npm => "npm",
             Self::Python => "python3",
+            Self::Pip => "pip3",
         }
     }
 }

@@ -12,5 +12,6 @@ mod refresh;
 mod restart;
 mod revoke;
 mod strictness;
+mod thin_clients;
 mod token_exchange;
 mod watch;
