@@ -115,7 +115,7 @@ async fn an_administrator_leases_nothing_and_a_disabled_workload_is_nobody() {
     let token = subject_token(&world, "alice", RESOURCE).await;
     let refused = exchange_by(&world, By::Bearer(&world.admin_credential), &token).await;
     assert_eq!(refused.refusal(), (400, "unauthorized_client", "WRONG_CALLER"));
-    let disable = SetWorkloadEnabledRequest { workload: GATEWAY.to_owned(), enabled: false };
+    let disable = SetWorkloadEnabledRequest { workload: GATEWAY.to_owned(), ..Default::default() };
     WorkloadServiceClient::new(world.admin()).set_enabled(disable).await.unwrap();
     assert_eq!(exchange(&world, &token, &[]).await.refusal().1, "invalid_client");
     world.stop().await.unwrap();
