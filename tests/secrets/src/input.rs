@@ -168,7 +168,7 @@ pub const STABLE_REASONS: [&str; 3] =
     ["Grant.reason", "WaitAuthorizationResponse.reason", "LeaseEnded.reason"];
 
 /// Options of the configuration that hold and lead to no secret.
-pub const PLAIN_OPTIONS: [&str; 23] = [
+pub const PLAIN_OPTIONS: [&str; 24] = [
     "data_dir",
     "node",
     "origin",
@@ -176,6 +176,7 @@ pub const PLAIN_OPTIONS: [&str; 23] = [
     "grpc_address",
     "console_address",
     "console_behind_tls_proxy",
+    "exchange_address",
     "operations_address",
     "providers_dir",
     "egress_allow",

@@ -97,7 +97,7 @@ impl Place {
         self.write(
             "leasehold.toml",
             &format!(
-                "data_dir = \"data\"\norigin = \"leasehold.test/serve\"\npublic_url = \"https://leasehold.example\"\ngrpc_address = \"127.0.0.1:0\"\nconsole_address = \"127.0.0.1:0\"\noperations_address = \"127.0.0.1:0\"\ndrain_delay_seconds = 1\nroot_key.file = \"root.key\"\n{lines}"
+                "data_dir = \"data\"\norigin = \"leasehold.test/serve\"\npublic_url = \"https://leasehold.example\"\ngrpc_address = \"127.0.0.1:0\"\nconsole_address = \"127.0.0.1:0\"\noperations_address = \"127.0.0.1:0\"\nexchange_address = \"127.0.0.1:0\"\ndrain_delay_seconds = 1\nroot_key.file = \"root.key\"\n{lines}"
             ),
         );
     }

@@ -41,6 +41,7 @@ impl Site {
             root_key,
             grpc: listener().await,
             console,
+            exchange: listener().await,
             operations: listener().await,
             certificates: Vec::new(),
             grpc_door: Door::Loopback,

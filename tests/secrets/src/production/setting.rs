@@ -38,7 +38,7 @@ impl Production {
         let config = format!(
             "data_dir = {data:?}\norigin = \"leasehold.test/canaries\"\npublic_url = {url:?}\n\
              grpc_address = \"127.0.0.1:{grpc}\"\nconsole_address = \"127.0.0.1:{console}\"\n\
-             operations_address = \"127.0.0.1:{operations}\"\negress_allow = [\"127.0.0.1/32\"]\n\
+             operations_address = \"127.0.0.1:{operations}\"\nexchange_address = \"127.0.0.1:0\"\negress_allow = [\"127.0.0.1/32\"]\n\
              egress_ca_file = {ca:?}\notlp_endpoint = {traces:?}\notlp_share_percent = 100\n\
              [root_key]\n{root_key}\n\
              [tls]\ncertificate_file = {chain:?}\nkey_file = {node_key:?}\nclient_ca_file = {ca:?}\n",
