@@ -39,6 +39,15 @@ crash:
     cargo test --package leasehold-crash
     target/debug/table write crash tests/README.md
 
+# Produce the tables of tests/README.md anew: failpoint and outcome, disk fault and outcome, canary and place searched. Ten minutes.
+tables:
+    rm -rf target/tables
+    cargo build --package leasehold --package leasehold-journey --features leasehold/failpoints
+    cargo test --package leasehold-crash --package leasehold-disk --package leasehold-secrets
+    target/debug/table write crash tests/README.md
+    target/debug/table write disk tests/README.md
+    target/debug/table write canaries tests/README.md
+
 # Look for inputs that break a parser, for so many seconds a target. What is found lies in tests/fuzz/found.
 fuzz SECONDS:
     LEASEHOLD_FUZZ_SECONDS={{SECONDS}} cargo test --release -p leasehold-fuzz --test it

@@ -15,5 +15,5 @@ pub use scenario::{Scenario, TABLE};
 
 /// How long the whole suite may take. It takes about a hundred seconds on two cores.
 pub fn budget() -> Budget {
-    Budget::seconds(300)
+    Budget::of_this_suite()
 }

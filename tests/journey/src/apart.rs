@@ -27,6 +27,7 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
+    budget::Budget,
     calls::{Acquired, acquire, for_alice},
     people::People,
     world::{Bearer, DataFolder, Speaking, binary, install_crypto, none_in},
@@ -50,6 +51,7 @@ pub struct Apart {
     node: Option<Child>,
     /// How many times the node was started: each start has a log of its own.
     starts: u32,
+    _budget: Budget,
 }
 
 impl Apart {
@@ -92,6 +94,7 @@ impl Apart {
             ports: [free_port()?, free_port()?, free_port()?],
             node: None,
             starts: 0,
+            _budget: Budget::of_this_suite(),
         })
     }
 

@@ -13,7 +13,7 @@ use leasehold_sandbox::Control as SandboxControl;
 use tempfile::TempDir;
 use tonic::{metadata::MetadataValue, service::Interceptor, transport::Channel};
 
-use crate::{clock::MovedClock, logs};
+use crate::{budget::Budget, clock::MovedClock, logs};
 
 /// Puts an API credential on every call.
 #[derive(Clone)]
@@ -83,6 +83,7 @@ pub struct World {
     pub gateway_credential: String,
     channel: Channel,
     data: Arc<DataFolder>,
+    _budget: Budget,
 }
 
 /// Installs the process's crypto provider, once.
@@ -111,7 +112,17 @@ impl World {
             (furnished.admin.to_string(), furnished.gateway.to_string());
         let channel = Channel::from_shared(format!("http://{}", dev.node.grpc))?.connect().await?;
         let sandbox = dev.sandbox.as_ref().context("a node without its sandbox")?.control().clone();
-        Ok(Self { dev, sandbox, clock, admin_credential, gateway_credential, channel, data: Arc::new(data) })
+        let _budget = Budget::of_this_suite();
+        Ok(Self {
+            dev,
+            sandbox,
+            clock,
+            admin_credential,
+            gateway_credential,
+            channel,
+            data: Arc::new(data),
+            _budget,
+        })
     }
 
     /// A channel for a credential.

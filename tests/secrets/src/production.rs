@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use leasehold::node::{Binary, DevSecrets};
 use leasehold_journey::{
+    Budget,
     apart::free_port,
     people::People,
     world::{Bearer, DataFolder, Speaking, binary, install_crypto},
@@ -86,6 +87,7 @@ pub struct Production {
     starts: u32,
     /// The user that the node runs as, where it is another than the test's.
     user: Option<u32>,
+    _budget: Budget,
 }
 
 impl Production {
@@ -135,6 +137,7 @@ impl Production {
             node: None,
             starts: 0,
             user,
+            _budget: Budget::of_this_suite(),
         };
         production.write_files(key, &format!("http://{traces}"))?;
         production.start_again(key).await?;

@@ -120,6 +120,9 @@ fn ports_that_others_reach_need_certificates_or_a_word_about_a_proxy() {
     assert_eq!(found.len(), 1, "{found:?}");
     let clear = both.replace("https://leasehold.example", "http://127.0.0.1:7401");
     assert_eq!(findings(&clear).len(), 1, "{:?}", findings(&clear));
+    let found = finding("exchange_address = \"0.0.0.0:7403\"");
+    assert!(found.contains("a TLS proxy in front"), "{found}");
+    assert!(with("exchange_address = \"[::1]:7403\"").config.is_some());
     let found = finding("operations_address = \"127.0.0.1:7401\"");
     assert!(found.contains("console_address already"), "{found}");
 }
