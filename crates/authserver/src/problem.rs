@@ -94,7 +94,8 @@ fn verdict(problem: &Problem, now: Timestamp) -> Verdict {
         Problem::NoLeader { .. } | Problem::Stopped => after(WAIT, "try again, or another node"),
         Problem::Overloaded => after(WAIT, "try again with fewer at a time"),
         Problem::OutcomeUnknown => after(WAIT, "repeat it: what was done is found again"),
-        Problem::Fault => fault(),
+        // Nothing that is asked for here rests on a revision.
+        Problem::Fault | Problem::ChangedSinceRead => fault(),
         // A problem of a later version than this edge knows.
         _ => fault(),
     }

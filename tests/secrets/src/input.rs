@@ -84,7 +84,10 @@ pub const ALL: [Known; 23] = [
         Input::IdentityProviderSecret,
         "client secret of an identity provider",
         "gRPC; a file or a variable of the command line",
-        &["RegisterIdentityProviderRequest.client_secret"],
+        &[
+            "RegisterIdentityProviderRequest.client_secret",
+            "ReplaceIdentityProviderSecretRequest.client_secret",
+        ],
         &[],
     ),
     known(

@@ -19,7 +19,7 @@ use leasehold_identity::{
     caller::{by_certificate, certificate_fingerprint},
     metadata::Metadata,
     session::{COOKIE_LEN_MAX, Session, decode, encode},
-    subject_token::Presented,
+    subject_token::{Declared, Presented},
 };
 use leasehold_upstream::transport::{Egress, Settings, Transport};
 use leasehold_vault::{Entropy, Keyring, RootKey};
@@ -49,7 +49,9 @@ fn a_subject_token_of_nobody_that_is_known_is_not_believed_and_not_repeated() {
     let state = State::default();
     run("subject_token", 20_000, |input| {
         let Ok(text) = str::from_utf8(input) else { return };
-        let Err(refusal) = Presented::read(&state, text) else { panic!("no issuer is known here") };
+        let Err(refusal) = Presented::read(&state, text, Declared::IdToken) else {
+            panic!("no issuer is known here")
+        };
         tells_nothing(format!("{refusal:?} {refusal}"));
     });
 }

@@ -49,7 +49,10 @@ const ROWS: [Row; 8] = [
     (
         "Somebody on the network.",
         &[
-            ("crates/leasehold/src/node/config.rs", &["a_public_address_without_certificates_is_refused"]),
+            (
+                "crates/leasehold/src/node/config/config_tests.rs",
+                &["ports_that_others_reach_need_certificates_or_a_word_about_a_proxy"],
+            ),
             (
                 "crates/api/src/server_tests.rs",
                 &[
