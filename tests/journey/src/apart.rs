@@ -148,7 +148,6 @@ impl Apart {
             .arg(self.data())
             .args(["--listen", &grpc, "--console-listen", &console, "--operations-listen", &operations])
             .args(["--exchange-listen", "127.0.0.1:0"])
-            .args(["--exchange-listen", "127.0.0.1:0"])
             .env("RUST_LOG", "info,leasehold=debug")
             .envs(environment.iter().copied())
             .stdout(Stdio::null())

@@ -29,7 +29,7 @@ async fn every_finding_is_printed_in_one_run() {
     let checked = run(&place, "serve --config leasehold.toml --check", &[]).await;
     assert_eq!(checked.exit, 1, "{}", checked.stdout);
     let found: Vec<&str> = checked.stdout.lines().collect();
-    let about = ["line 7: drain_delay_second: ", "root_key: ", "tls: ", "console_tls: ", "providers_dir: "];
+    let about = ["line 8: drain_delay_second: ", "root_key: ", "tls: ", "console_tls: ", "providers_dir: "];
     assert_eq!(found.len(), about.len(), "{found:#?}");
     for (finding, about) in found.iter().zip(about) {
         assert!(finding.starts_with(about), "{about}: {finding}");
