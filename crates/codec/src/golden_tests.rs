@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf};
 
 use leasehold_domain::{
     administrator, audit, authorization,
-    command::{Command, Proposal},
+    command::{self, Command, Proposal},
     connector,
     event::Event,
     grant, identity_provider, lease, mcp_server, organisation, policy, revocation, subject, workload,
@@ -103,6 +103,8 @@ fn a_row_of_every_table_has_the_golden_bytes() {
             }
         )+};
     }
-    choices! { authorization::End, authorization::Phase, grant::Phase, grant::Refresh }
+    choices! {
+        authorization::End, authorization::Phase, grant::Phase, grant::Refresh, command::Entity, organisation::SealedPlace,
+    }
     hold("level-1.rows.hex", &lines);
 }

@@ -21,6 +21,8 @@
 //! | 14 | upstream revocations | 0 grant or 1 authorization, its id |
 //! | 15 | epochs | 0 grant, 1 subject, 2 workload, 3 connector or 4 MCP server, its id |
 //! | 16 | denials | principal, action, resource, reason |
+//! | 17 | key-encryption keys | purpose, version (4 bytes) |
+//! | 18 | erasures | subject id |
 //! | 64 | root check | nothing |
 //! | 65 | wrapped keys | purpose, version (4 bytes) |
 //! | 66 | checkpoint signing key | nothing |
@@ -122,6 +124,8 @@ tables! {
     14 UpstreamTask,
     15 Epoch,
     16 Denials,
+    17 Key,
+    18 Erasure,
 }
 
 /// The key of a blob, below the ledger's own prefix.

@@ -6,7 +6,9 @@ use crate::{
     actor::{Actor, RequestId},
     administrator, audit, authorization, connector, grant,
     id::{ConnectorId, GrantId, McpServerId, SubjectId, WorkloadId},
-    identity_provider, lease, mcp_server, organisation, policy, revocation, subject,
+    identity_provider, lease, mcp_server,
+    organisation::{self, KeyPurpose},
+    policy, revocation, subject,
     text::Digest,
     time::Timestamp,
     workload,
@@ -56,6 +58,7 @@ impl Command {
         match self {
             Self::Organisation(_) => 8,
             Self::Grant(grant::Command::Close { .. }) => grant::CLOSE_BATCH_MAX,
+            Self::Subject(subject::Command::Forget { .. }) => subject::FORGET_BATCH_MAX,
             Self::Authorization(_) | Self::Grant(_) | Self::Subject(_) | Self::Administrator(_) => 3,
             Self::IdentityProvider(_)
             | Self::Connector(_)
@@ -85,6 +88,8 @@ pub enum Entity {
     Subject(SubjectId),
     /// A grant.
     Grant(GrantId),
+    /// The keys of a purpose: the version that seals.
+    Keys(KeyPurpose),
 }
 
 /// What a decision took as given.

@@ -61,6 +61,8 @@ pub enum Write {
     Bootstrap(administrator::Bootstrap),
     /// Who a subject is.
     Directory(SubjectId, DirectoryEntry),
+    /// Nobody is to know any more who a subject was.
+    DirectoryForgotten(SubjectId),
     /// What ties an authorization to a browser.
     Binding(AuthorizationId, Binding),
     /// Every grant that a revocation covers is said to have ended.
@@ -217,13 +219,13 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
         return Err(Rejection::NotFounded);
     }
     match command {
-        Command::Organisation(command) => organisation::decide::decide(state, command),
+        Command::Organisation(command) => organisation::decide::decide(state, context, command),
         Command::Administrator(command) => administrator::decide::decide(state, context, command),
         Command::IdentityProvider(command) => identity_provider::decide::decide(state, command),
         Command::Connector(command) => connector::decide::decide(state, command),
         Command::McpServer(command) => mcp_server::decide::decide(state, command),
         Command::Workload(command) => workload::decide::decide(state, command),
-        Command::Subject(command) => subject::decide::decide(state, command),
+        Command::Subject(command) => subject::decide::decide(state, context, command),
         Command::Policy(command) => policy::decide::decide(state, context, command),
         Command::Authorization(command) => authorization::decide::decide(state, context, command),
         Command::Grant(command) => grant::decide::decide(state, context, command),
@@ -237,7 +239,7 @@ pub fn decide(state: &State, context: Context, command: Command) -> Result<Decid
 /// Folds one fact into the state.
 pub fn evolve(state: &mut State, context: Context, event: &Event) {
     match event {
-        Event::Organisation(event) => organisation::decide::evolve(state, event),
+        Event::Organisation(event) => organisation::decide::evolve(state, context, event),
         Event::Administrator(event) => administrator::decide::evolve(state, context, event),
         Event::IdentityProvider(event) => identity_provider::decide::evolve(state, context, event),
         Event::Connector(event) => connector::decide::evolve(state, context, event),
@@ -270,6 +272,7 @@ fn keep(state: &mut State, write: &Write) {
         }
         Write::Bootstrap(bootstrap) => state.singular.bootstrap = Some(bootstrap.clone()),
         Write::Directory(id, entry) => state.put_directory(*id, entry.clone()),
+        Write::DirectoryForgotten(id) => state.remove_directory(*id),
         Write::Binding(id, binding) => {
             state.bindings.put(*id, *binding);
         }

@@ -19,6 +19,8 @@ pub enum Kind {
     Grant,
     /// An identity provider.
     IdentityProvider,
+    /// A key-encryption key.
+    Key,
     /// A lease.
     Lease,
     /// An MCP server.
@@ -43,6 +45,7 @@ impl Kind {
             Self::Credential => "credential",
             Self::Grant => "grant",
             Self::IdentityProvider => "identity provider",
+            Self::Key => "key version",
             Self::Lease => "lease",
             Self::McpServer => "MCP server",
             Self::Secret => "client secret",
@@ -168,6 +171,18 @@ pub enum Rejection {
     /// The subject has an immutable claim pinned, and this is another one.
     #[error("another identifier is pinned to the subject")]
     IdentifierMismatch,
+    /// The version is the one that seals.
+    #[error("this version of the key is the current one")]
+    CurrentKey,
+    /// Something is still under the key.
+    #[error("{count} things are still under this version of the key")]
+    KeyInUse {
+        /// How many.
+        count: u64,
+    },
+    /// The subject was erased, which cannot be undone.
+    #[error("the subject was erased")]
+    SubjectErased,
 }
 
 impl Rejection {
@@ -208,6 +223,9 @@ impl Rejection {
             Self::SubjectMismatch => "SUBJECT_MISMATCH",
             Self::AccountMismatch => "ACCOUNT_MISMATCH",
             Self::IdentifierMismatch => "IDENTIFIER_MISMATCH",
+            Self::CurrentKey => "KEY_CURRENT",
+            Self::KeyInUse { .. } => "KEY_IN_USE",
+            Self::SubjectErased => "SUBJECT_ERASED",
         }
     }
 }

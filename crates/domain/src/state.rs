@@ -22,10 +22,10 @@ use crate::{
     },
     identity_provider::IdentityProvider,
     mcp_server::McpServer,
-    organisation::{KeyPurpose, Organisation},
+    organisation::{KeyId, KeyPurpose, KeyVersion, Organisation},
     policy::{Action, DenialReason, Resource},
     revocation::Selector,
-    subject::{DirectoryEntry, Identifier, Subject},
+    subject::{DirectoryEntry, Erasure, Identifier, Subject},
     text::{AccountKey, Digest, Label},
     time::Timestamp,
     workload::{CertificateName, Workload},
@@ -177,6 +177,10 @@ pub struct State {
     pub epochs: Table<Selector, Epoch>,
     /// Identical denials of the last minute.
     pub denials: Table<DenialKey, DenialCount>,
+    /// The key-encryption keys that there are.
+    pub keys: Table<KeyId, KeyVersion>,
+    /// The subjects that were erased.
+    pub erasures: Table<SubjectId, Erasure>,
     /// What the last lines of the ledger say.
     pub recent: Recent,
     /// What follows from the tables.
@@ -195,6 +199,7 @@ impl State {
             Entity::McpServer(id) => self.mcp_servers.get(&id).map_or(0, |server| server.revision),
             Entity::Subject(id) => self.subjects.get(&id).map_or(0, |subject| subject.revision),
             Entity::Grant(id) => self.grants.get(&id).map_or(0, |grant| grant.revision),
+            Entity::Keys(purpose) => self.singular.key_versions.get(&purpose).copied().map_or(0, u64::from),
         }
     }
 

@@ -3,11 +3,19 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    id::{IdentityProviderId, NoteId, SubjectId},
+    grant::UpstreamTarget,
+    id::{AuthorizationId, GrantId, IdentityProviderId, NoteId, SubjectId},
     text::{Commitment, Label, Uri},
+    time::{Span, Timestamp},
 };
 
 pub mod decide;
+pub mod erase;
+
+/// The most things that one continuation of an erasure forgets, of each kind.
+pub const FORGET_BATCH_MAX: usize = 32;
+/// How long an erased subject's sealed tokens are kept for their provider to revoke them. Then they go, revoked or not.
+pub const TOKENS_KEPT: Span = Span::from_mins(72 * 60);
 
 /// The most verified identifiers that a subject may have.
 pub const IDENTIFIERS_MAX: usize = 8;
@@ -80,6 +88,17 @@ pub struct Subject {
     pub revision: u64,
 }
 
+/// The erasure of a subject. It is kept for ever, so that nothing of the subject comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasure {
+    /// When it was ordered.
+    pub erased_at: Timestamp,
+    /// By when its sealed tokens are gone, whether their provider revoked them or not.
+    pub tokens_until: Timestamp,
+    /// When everything of it was gone from live state.
+    pub finished_at: Option<Timestamp>,
+}
+
 /// Orders.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
@@ -114,6 +133,28 @@ pub enum Command {
     },
     /// Let things be done for the subject again. Nothing that ended comes back.
     Enable {
+        /// The subject.
+        subject: SubjectId,
+    },
+    /// Forget who the subject is, and end everything of it for ever.
+    Erase {
+        /// The subject.
+        subject: SubjectId,
+    },
+    /// Continue an erasure. At most [`FORGET_BATCH_MAX`] of each kind.
+    Forget {
+        /// The subject.
+        subject: SubjectId,
+        /// Notes about it.
+        notes: Vec<NoteId>,
+        /// Grants of it: the names of their accounts go at once, their tokens when their provider has revoked them, or after
+        /// [`TOKENS_KEPT`].
+        grants: Vec<GrantId>,
+        /// Consents of it that never became a grant.
+        authorizations: Vec<AuthorizationId>,
+    },
+    /// Say that nothing of the subject is left in live state.
+    FinishErasure {
         /// The subject.
         subject: SubjectId,
     },
@@ -169,6 +210,25 @@ pub enum Event {
     },
     /// Things may be done for the subject again.
     Enabled {
+        /// The subject.
+        subject: SubjectId,
+    },
+    /// Nobody knows any more who the subject was, and everything of it ended for ever.
+    Erased {
+        /// The subject.
+        subject: SubjectId,
+        /// By when its sealed tokens are gone.
+        tokens_until: Timestamp,
+    },
+    /// Sealed tokens of an erased subject went before their provider revoked them.
+    TokensAbandoned {
+        /// The subject.
+        subject: SubjectId,
+        /// Whose tokens they were.
+        target: UpstreamTarget,
+    },
+    /// Nothing of the subject is left in live state but its id.
+    ErasureFinished {
         /// The subject.
         subject: SubjectId,
     },

@@ -128,6 +128,16 @@ digests! {
     AccountKey[20];
     /// A trace or request identifier of the edge (W3C Trace Context), for finding the same request in logs.
     TraceId[16];
+    /// The check value of a root key: it tells keys apart, and nothing else about them.
+    KeyCheck[16];
+}
+
+impl AccountKey {
+    /// The version of the pseudonym key under which the account is named.
+    pub const fn key_version(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
 }
 
 /// Ciphertext. The domain stores it and never looks inside.

@@ -16,7 +16,10 @@ record! {
 }
 
 choice! {
-    Entity { 0 Policy, 1 Workload(id), 2 Connector(id), 3 McpServer(id), 4 Subject(id), 5 Grant(id) }
+    Entity {
+        0 Policy, 1 Workload(id), 2 Connector(id), 3 McpServer(id), 4 Subject(id), 5 Grant(id), 6 Keys(purpose);
+        first 6
+    }
     Command {
         0 Organisation(command),
         1 Administrator(command),
@@ -35,6 +38,10 @@ choice! {
     }
     organisation::Command {
         0 Found { 0 organisation, 1 root_check, 2 keys, 3 signer },
+        1 AddKeyVersion { 0 key, 1 keyring },
+        2 RetireKeyVersion { 0 key },
+        3 Rewrap { 0 items },
+        4 ReplaceRootKey { 0 keyring, 1 before, 2 after, 3 keys },
     }
     administrator::Command {
         0 OfferBootstrap { 0 credential, 1 secret },
@@ -75,6 +82,9 @@ choice! {
         1 SignIn { 0 subject, 1 identity_provider, 2 identifier, 3 commitment },
         2 Disable { 0 subject, 1 note },
         3 Enable { 0 subject },
+        4 Erase { 0 subject },
+        5 Forget { 0 subject, 1 notes, 2 grants, 3 authorizations },
+        6 FinishErasure { 0 subject },
     }
     policy::Command {
         0 Set { 0 text, 1 digest },

@@ -54,7 +54,7 @@ macro_rules! record {
 }
 
 /// `choice! { Type { 0 Variant, 1 Variant { 0 field, 1 field }, 2 Variant(content) } }`: a variant's number,
-/// with its content if it has one.
+/// with its content if it has one. `; first 3` at its end says how many there were before others came later.
 macro_rules! choice {
     (@put $writer:ident $number:literal) => {
         $writer.uint($number)
@@ -89,6 +89,7 @@ macro_rules! choice {
     };
     ($($type:ty {
         $($number:literal $variant:ident $({ $($key:literal $field:ident),+ $(,)? })? $(( $content:ident ))?),+ $(,)?
+        $(; first $drawn:literal)?
     })+) => {$(
         const _: () = assert!($crate::cbor::macros::ascending(&[$($number),+]), "variant numbers ascend");
 
@@ -114,6 +115,7 @@ macro_rules! choice {
         #[cfg(test)]
         impl $crate::samples::Variants for $type {
             const NAMES: &'static [&'static str] = &[$(stringify!($variant)),+];
+            $(const DRAWN: usize = $drawn;)?
 
             fn variant(name: &str, draw: &mut $crate::samples::Draw) -> Option<Self> {
                 let _ = &draw;

@@ -7,8 +7,9 @@ use leasehold_domain::{
     grant::{self, Grant, Refresh, Trouble, UpstreamTask},
     identity_provider::IdentityProvider,
     mcp_server::McpServer,
+    organisation::KeyVersion,
     state::{Clock, Credential, DenialCount, Epoch, Singular},
-    subject::Subject,
+    subject::{Erasure, Subject},
     workload::Workload,
 };
 
@@ -59,6 +60,8 @@ record! {
     UpstreamTask { 0 failures, 1 due_at }
     Epoch { 0 leases, 1 grants, 2 open }
     DenialCount { 0 since, 1 coalesced }
+    KeyVersion { 0 added_at, 1 revision }
+    Erasure { 0 erased_at, 1 tokens_until, 2 finished_at }
 }
 
 choice! {

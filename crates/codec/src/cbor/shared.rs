@@ -9,7 +9,7 @@ use leasehold_domain::{
     grant::{Death, Occasion, UpstreamTarget},
     identity_provider::{self, JoinClaim},
     lease::{Basis, EndReason},
-    organisation::{KeyPurpose, Organisation, Signer, WrappedKey},
+    organisation::{KeyId, KeyPurpose, Organisation, Rewrapped, SealedPlace, Signer, WrappedKey},
     policy::{Action, Decision, DenialReason, Resource},
     provider::{ProviderFailure, RefreshClass},
     revocation::Selector,
@@ -44,6 +44,16 @@ choice! {
     Basis { 0 Vouched, 1 SubjectToken { 0 expires_at } }
     EndReason { 0 PolicyChanged }
     KeyPurpose { 0 AccessTokens, 1 RefreshTokens, 2 Signing, 3 Pseudonyms }
+    SealedPlace {
+        0 Tokens { 0 grant, 1 generation },
+        1 Account(grant),
+        2 ClientSecret { 0 connector, 1 secret },
+        3 IdentityProviderSecret { 0 identity_provider, 1 revision },
+        4 Verifier(authorization),
+        5 PendingTokens(authorization),
+        6 PendingAccount(authorization),
+        7 SigningKey,
+    }
     Action { 0 Lease, 1 ActAs, 2 StartAuthorization, 3 Administer, 4 Audit }
     DenialReason { 0 Policy, 1 TokenTooBroad, 2 WeakCredential, 3 SubjectCap, 4 Role, 5 NotItsOwn }
     ProviderFailure {
@@ -76,6 +86,8 @@ record! {
     Organisation { 0 id, 1 origin, 2 development, 3 level }
     Signer { 0 sealed, 1 verifier }
     WrappedKey { 0 purpose, 1 version, 2 wrapped }
+    KeyId { 0 purpose, 1 version }
+    Rewrapped { 0 place, 1 sealed }
     Decision { 0 version, 1 determining }
     Resource { 0 mcp_server, 1 connector, 2 subject }
     DirectoryEntry { 0 user_name, 1 email, 2 display_name, 3 identifiers, 4 salt }

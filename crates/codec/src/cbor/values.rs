@@ -9,7 +9,7 @@ use leasehold_domain::{
         McpServerId, Name, NoteId, OrganisationId, SecretId, SubjectId, WorkloadId,
     },
     scope::{Scope, ScopeSet},
-    text::{AccountKey, Commitment, Digest, Fingerprint, Label, Sealed, TraceId, Uri},
+    text::{AccountKey, Commitment, Digest, Fingerprint, KeyCheck, Label, Sealed, TraceId, Uri},
     time::{Span, Timestamp},
 };
 
@@ -63,6 +63,7 @@ fixed_bytes! {
     NoteId: "note id",
     Digest: "digest",
     Commitment: "commitment",
+    KeyCheck: "check value of a key",
     Fingerprint: "fingerprint",
     AccountKey: "account key",
     TraceId: "trace id",

@@ -14,6 +14,9 @@ facts! {
     organisation::Event {
         Founded { organisation, origin, development, level, verifier } = "OrganisationFounded", Success;
         KeyVersionAdded { purpose, version } = "KeyVersionAdded", Success;
+        KeyVersionRetired { purpose, version } = "KeyVersionRetired", Success;
+        SecretsRewrapped { access_tokens, refresh_tokens, token_sets, secrets } = "SecretsRewrapped", Success;
+        RootKeyReplaced { before, after, keys } = "RootKeyReplaced", Success;
     }
     administrator::Event {
         BootstrapOffered { credential, expires_at } = "BootstrapOffered", Success;
@@ -55,6 +58,9 @@ facts! {
         SignedIn { subject, identity_provider } = "SubjectSignedIn", Success;
         Disabled { subject, note } = "SubjectDisabled", Success;
         Enabled { subject } = "SubjectEnabled", Success;
+        Erased { subject, tokens_until } = "SubjectErased", Success;
+        TokensAbandoned { subject, target } = "TokensAbandoned", Failure;
+        ErasureFinished { subject } = "SubjectErasureFinished", Success;
     }
     policy::Event {
         Set { digest, len } = "PolicySet", Success;

@@ -8,7 +8,7 @@ use leasehold_domain::{
         McpServerId, Name, OrganisationId, SecretId, SubjectId, WorkloadId,
     },
     scope::{Scope, ScopeSet},
-    text::{AccountKey, Commitment, Digest, Fingerprint, Label, TraceId, Uri},
+    text::{AccountKey, Commitment, Digest, Fingerprint, KeyCheck, Label, TraceId, Uri},
     time::{Span, Timestamp},
 };
 
@@ -267,6 +267,23 @@ macro_rules! digests {
 }
 
 digests! { Digest: "digest", Commitment: "commitment" }
+
+impl Json for KeyCheck {
+    fn render(&self, writer: &mut Writer) {
+        writer.print(format_args!("\"check:{self}\""));
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        reader.text("check value of a key", |text| {
+            text.strip_prefix("check:").and_then(unhex).map(Self::from_bytes)
+        })
+    }
+
+    #[cfg(test)]
+    fn longest() -> Self {
+        Self::from_bytes([0xff; 16])
+    }
+}
 
 /// The version of the key, and the result.
 macro_rules! keyed_digests {

@@ -13,11 +13,11 @@ use leasehold_domain::{
     },
     identity_provider::IdentityProvider,
     mcp_server::McpServer,
-    organisation::KeyPurpose,
+    organisation::{KeyId, KeyPurpose, KeyVersion},
     policy::{Action, DenialReason, Resource},
     revocation::Selector,
     state::{BlobKey, Credential, DenialCount, DenialKey, Epoch},
-    subject::{DirectoryEntry, Subject},
+    subject::{DirectoryEntry, Erasure, Subject},
     text::Label,
     workload::{CertificateName, Workload},
 };
@@ -208,6 +208,7 @@ macro_rules! parts {
 parts! {
     Resource { mcp_server, connector, subject }
     DenialKey { principal, action, resource, reason }
+    KeyId { purpose, version }
 }
 
 macro_rules! keyed_by_id {
@@ -249,4 +250,6 @@ keyed_from_outside! {
     UpstreamTarget: UpstreamTask,
     Selector: Epoch,
     DenialKey: DenialCount,
+    KeyId: KeyVersion,
+    SubjectId: Erasure,
 }

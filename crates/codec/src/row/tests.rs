@@ -6,11 +6,11 @@ use leasehold_domain::{
     id::{AuthorizationId, CredentialId, GrantId, SubjectId, WorkloadId},
     identity_provider::IdentityProvider,
     mcp_server::McpServer,
-    organisation::KeyPurpose,
+    organisation::{KeyId, KeyPurpose, KeyVersion},
     policy::{Action, DenialReason, Resource},
     revocation::Selector,
     state::{Credential, DenialCount, DenialKey, Epoch, Singular},
-    subject::{DirectoryEntry, Subject},
+    subject::{DirectoryEntry, Erasure, Subject},
     workload::{CertificateName, Workload},
 };
 use proptest::prelude::*;
@@ -56,6 +56,8 @@ pub(crate) fn each_row(seed: u64, mut write: impl FnMut(Change<'_>)) {
         UpstreamTask: UpstreamTarget => UpstreamTask,
         Epoch: Selector => Epoch,
         Denials: DenialKey => DenialCount,
+        Key: KeyId => KeyVersion,
+        Erasure: SubjectId => Erasure,
     }
 }
 
@@ -72,7 +74,7 @@ fn says_the_same(change: &Change<'_>, row: &Row) -> bool {
     }
     equal! {
         Administrator, Credential, Certificate, IdentityProvider, Connector, McpServer, Workload, Subject, Directory,
-        Authorization, Binding, Grant, UpstreamTask, Epoch, Denials,
+        Authorization, Binding, Grant, UpstreamTask, Epoch, Denials, Key, Erasure,
     }
 }
 
@@ -107,7 +109,7 @@ fn bytes_of(row: &Row) -> (Vec<u8>, Option<Vec<u8>>) {
     }
     let change = change! {
         Administrator, Credential, Certificate, IdentityProvider, Connector, McpServer, Workload, Subject, Directory,
-        Authorization, Binding, Grant, UpstreamTask, Epoch, Denials,
+        Authorization, Binding, Grant, UpstreamTask, Epoch, Denials, Key, Erasure,
     };
     (key(&change), value(&change))
 }
@@ -123,7 +125,7 @@ proptest! {
             tables.push(key[0]);
         });
         tables.sort_unstable();
-        prop_assert_eq!(tables, (1..=16).collect::<Vec<u8>>());
+        prop_assert_eq!(tables, (1..=18).collect::<Vec<u8>>());
     }
 
     #[test]

@@ -196,6 +196,7 @@ struct Exchange {
 fn exchanged(state: &State, id: AuthorizationId) -> Result<(&Authorization, bool), Rejection> {
     let known = state.authorizations.get(&id).ok_or(Rejection::Unknown(Kind::Authorization))?;
     match known.phase {
+        _ if state.is_erased(known.subject) => Err(Rejection::Superseded),
         Phase::Exchanging { .. } => Ok((known, known.is_revoked(state))),
         Phase::Ended(End::Superseded | End::Revoked | End::Expired)
             if !state.upstream_tasks.contains(&UpstreamTarget::Authorization(id)) =>

@@ -157,6 +157,10 @@ fn commit(
     facts: TokenFacts,
 ) -> Result<Decided, Rejection> {
     let known = attempted(state, outcome)?;
+    // Of somebody who is forgotten nothing comes back, late tokens least of all.
+    if state.is_erased(known.key.subject) {
+        return Err(Rejection::Superseded);
+    }
     let Outcome { grant, generation, attempt } = outcome;
     let next = generation + 1;
     // The set before the one whose refresh token was sent has done its duty, unless it is the last of a former consent.

@@ -82,15 +82,19 @@ impl Indexes {
         self.workloads_by_name.insert(workload.name.clone(), workload.id);
     }
 
+    fn forget_directory(&mut self, subject: SubjectId, old: &DirectoryEntry) {
+        self.subjects_by_user_name.remove(&old.user_name_key());
+        if let Some(email) = &old.email {
+            unlink(&mut self.subjects_by_email, &email.as_str().to_lowercase(), &subject);
+        }
+        for identifier in &old.identifiers {
+            self.subjects_by_identifier.remove(identifier);
+        }
+    }
+
     fn directory(&mut self, subject: SubjectId, old: Option<&DirectoryEntry>, new: &DirectoryEntry) {
         if let Some(old) = old {
-            self.subjects_by_user_name.remove(&old.user_name_key());
-            if let Some(email) = &old.email {
-                unlink(&mut self.subjects_by_email, &email.as_str().to_lowercase(), &subject);
-            }
-            for identifier in &old.identifiers {
-                self.subjects_by_identifier.remove(identifier);
-            }
+            self.forget_directory(subject, old);
         }
         self.subjects_by_user_name.insert(new.user_name_key(), subject);
         if let Some(email) = &new.email {
@@ -188,6 +192,13 @@ impl State {
     pub fn put_directory(&mut self, subject: SubjectId, entry: DirectoryEntry) {
         self.indexes.directory(subject, self.directory.get(&subject), &entry);
         self.directory.put(subject, entry);
+    }
+
+    /// Removes a directory entry.
+    pub fn remove_directory(&mut self, subject: SubjectId) {
+        if let Some(old) = self.directory.remove(&subject) {
+            self.indexes.forget_directory(subject, &old);
+        }
     }
 
     /// Puts an authorization.

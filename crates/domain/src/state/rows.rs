@@ -12,8 +12,9 @@ use crate::{
     },
     identity_provider::IdentityProvider,
     mcp_server::McpServer,
+    organisation::{KeyId, KeyVersion},
     revocation::Selector,
-    subject::{DirectoryEntry, Subject},
+    subject::{DirectoryEntry, Erasure, Subject},
     workload::{CertificateName, Workload},
 };
 
@@ -101,4 +102,8 @@ tables! {
     Epoch(Selector, Epoch) = epochs;
     /// Identical denials.
     Denials(DenialKey, DenialCount) = denials;
+    /// A key-encryption key.
+    Key(KeyId, KeyVersion) = keys;
+    /// A subject that was erased.
+    Erasure(SubjectId, Erasure) = erasures;
 }

@@ -1,6 +1,8 @@
 //! Deciding for subjects.
 
-use super::{Command, DirectoryEntry, Event, IDENTIFIERS_MAX, Identifier, Kind, Note, Subject};
+use super::{
+    Command, DirectoryEntry, Erasure, Event, IDENTIFIERS_MAX, Identifier, Kind, Note, Subject, erase,
+};
 use crate::{
     event::Event as AnyEvent,
     id::{IdentityProviderId, SubjectId},
@@ -15,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// The [`Rejection`] that says why nothing may happen.
-pub fn decide(state: &State, command: Command) -> Result<Decided, Rejection> {
+pub fn decide(state: &State, context: Context, command: Command) -> Result<Decided, Rejection> {
     match command {
         Command::Register { subject, kind, entry, commitment } => {
             register(state, subject, kind, entry, commitment)
@@ -30,11 +32,19 @@ pub fn decide(state: &State, command: Command) -> Result<Decided, Rejection> {
             Ok(keep_note(Decided::event(event), note))
         }
         Command::Enable { subject } => {
+            if state.erasures.contains(&subject) {
+                return Err(Rejection::SubjectErased);
+            }
             if state.subjects.get(&subject).ok_or(Rejection::Unknown(Thing::Subject))?.enabled {
                 return Err(Rejection::Unchanged(Thing::Subject));
             }
             Ok(Decided::event(AnyEvent::Subject(Event::Enabled { subject })))
         }
+        Command::Erase { subject } => erase::begin(state, context, subject),
+        Command::Forget { subject, notes, grants, authorizations } => {
+            erase::forget(state, context, subject, notes, grants, authorizations)
+        }
+        Command::FinishErasure { subject } => erase::finish(state, context, subject),
     }
 }
 
@@ -135,6 +145,18 @@ pub fn evolve(state: &mut State, context: Context, event: &Event) {
             state.raise_epoch(Selector::Subject(*subject), context.seq, true);
         }
         Event::Enabled { subject } => change(state, context, *subject, |row| row.enabled = true),
+        Event::Erased { subject, tokens_until } => {
+            change(state, context, *subject, |row| row.enabled = false);
+            state.raise_epoch(Selector::Subject(*subject), context.seq, true);
+            let erasure = Erasure { erased_at: context.at, tokens_until: *tokens_until, finished_at: None };
+            state.erasures.put(*subject, erasure);
+        }
+        Event::TokensAbandoned { target, .. } => state.remove_upstream_task(*target),
+        Event::ErasureFinished { subject } => {
+            if let Some(known) = state.erasures.get(subject).copied() {
+                state.erasures.put(*subject, Erasure { finished_at: Some(context.at), ..known });
+            }
+        }
     }
 }
 

@@ -117,6 +117,8 @@ fn usual_actor(state: &State, command: &Command) -> Actor {
         Command::Lease(lease::Command::End { .. })
         | Command::Policy(policy::Command::CountDenials { .. })
         | Command::Grant(_)
+        | Command::Organisation(organisation::Command::ReplaceRootKey { .. })
+        | Command::Subject(subject::Command::Forget { .. } | subject::Command::FinishErasure { .. })
         | Command::Tick => cluster(),
         Command::Lease(_) => gateway(),
         Command::Organisation(_)
@@ -257,6 +259,7 @@ impl Outcome {
             | Write::Credential(..)
             | Write::Bootstrap(_)
             | Write::Directory(..)
+            | Write::DirectoryForgotten(_)
             | Write::Binding(..)
             | Write::EpochClosed(_)
             | Write::Denials(..)

@@ -13,6 +13,7 @@ mod authorization;
 mod connector;
 mod grant;
 mod identity_provider;
+mod keys;
 mod lease;
 mod machine;
 mod mcp_server;

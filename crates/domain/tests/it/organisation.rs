@@ -48,7 +48,7 @@ fn nothing_happens_before_the_organisation_is_founded() {
 
 #[test]
 fn more_keys_than_the_first_entry_may_carry_are_refused() {
-    let Command::Found { organisation, root_check, signer, .. } = found();
+    let Command::Found { organisation, root_check, signer, .. } = found() else { unreachable!() };
     let keys = (1..=8)
         .map(|version| WrappedKey { purpose: KeyPurpose::Signing, version, wrapped: sealed("key") })
         .collect();

@@ -45,6 +45,8 @@ tables! {
     UpstreamTask = upstream_tasks,
     Epoch = epochs,
     Denials = denials,
+    Key = keys,
+    Erasure = erasures,
 }
 
 /// All rows of a state, in the fixed order.

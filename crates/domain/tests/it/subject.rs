@@ -1,5 +1,7 @@
 //! Subjects, their identifiers and sign-ins.
 
+mod erase;
+
 use leasehold_domain::{
     id::{IdentityProviderId, NoteId, SubjectId},
     rejection::{Kind as Thing, Rejection},

@@ -30,13 +30,13 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Organisation organisation: Found;
+    Organisation organisation: Found AddKeyVersion RetireKeyVersion Rewrap ReplaceRootKey;
     Administrator administrator: OfferBootstrap RedeemBootstrap Register Disable;
     IdentityProvider identity_provider: Register ReplaceSecret;
     Connector connector: Register AddSecret RetireSecret Suspend Resume Enable Disable;
     McpServer mcp_server: Register SetNeed Disable Enable;
     Workload workload: Register AddCredential RetireCredential BindCertificate UnbindCertificate Disable Enable;
-    Subject subject: Register SignIn Disable Enable;
+    Subject subject: Register SignIn Disable Enable Erase Forget FinishErasure;
     Policy policy: Set RecordDenial CountDenials;
     Authorization authorization: Start Approve Decline RefuseByProvider IntendExchange FailExchange DiscardExchange CompleteExchange ConfirmAccount RejectAccount;
     Grant grant: IntendRefresh CommitRefresh FailRefresh LoseRefresh Expire Close ConfirmUpstream FailUpstream;

@@ -8,13 +8,16 @@ use leasehold_domain::{
     command::{Command, Entity, Fact},
     connector,
     grant::{self, Refresh, UpstreamTarget},
-    id::{AuthorizationId, CredentialId, GrantId, LeaseId},
+    id::{AuthorizationId, CredentialId, GrantId, LeaseId, SubjectId},
     lease::{self, Basis, EndReason, Lease},
-    mcp_server, policy,
+    mcp_server,
+    organisation::{self, KeyId, KeyPurpose, Rewrapped, SealedPlace, WrappedKey},
+    policy,
     provider::ProviderFailure,
     revocation::Selector,
     state::{DenialKey, State},
     subject,
+    text::KeyCheck,
     time::{Span, Timestamp},
     work, workload,
 };
@@ -223,7 +226,63 @@ impl Kind {
                 audit::Command::KeepCheckpoint(checkpoint).into()
             }
             Self::Tick => Command::Tick.into(),
+            Self::AddKey { purpose, stale } => add_key(state, pick(&KeyPurpose::ALL, purpose), stale).into(),
+            Self::RetireKey { nth: index } => {
+                let key = nth(state.keys.iter(), index).map_or(FIRST_KEY, |(id, _)| *id);
+                organisation::Command::RetireKeyVersion { key }.into()
+            }
+            Self::ReplaceRootKey => replace_root_key(state).into(),
+            Self::Rewrap { grant: index, stale } => {
+                let grant = grant(state, index);
+                let generation = state.grants.get(&grant).map_or(1, |known| known.generation);
+                let generation = if stale { generation.saturating_sub(2) } else { generation };
+                let places = [SealedPlace::Tokens { grant, generation }, SealedPlace::Account(grant)];
+                let items = places.map(|place| Rewrapped { place, sealed: sealed("anew") }).into();
+                organisation::Command::Rewrap { items }.into()
+            }
+            Self::Erase { subject } => subject::Command::Erase { subject: pick(&SUBJECTS, subject) }.into(),
+            Self::Forget { subject } => forget(state, pick(&SUBJECTS, subject)).into(),
+            Self::FinishErasure { subject } => {
+                subject::Command::FinishErasure { subject: pick(&SUBJECTS, subject) }.into()
+            }
         }
+    }
+}
+
+const FIRST_KEY: KeyId = KeyId { purpose: KeyPurpose::AccessTokens, version: 1 };
+
+fn add_key(state: &State, purpose: KeyPurpose, stale: bool) -> organisation::Command {
+    let version = state.singular.key_versions.get(&purpose).copied().unwrap_or(0) + 1;
+    let keyring = state.keyring_revision() + u64::from(stale);
+    organisation::Command::AddKeyVersion {
+        key: WrappedKey { purpose, version, wrapped: sealed("key") },
+        keyring,
+    }
+}
+
+fn replace_root_key(state: &State) -> organisation::Command {
+    let wrap = |(id, _): (&KeyId, _)| WrappedKey {
+        purpose: id.purpose,
+        version: id.version,
+        wrapped: sealed("key"),
+    };
+    organisation::Command::ReplaceRootKey {
+        keyring: state.keyring_revision(),
+        before: KeyCheck::from_bytes([1; 16]),
+        after: KeyCheck::from_bytes([2; 16]),
+        keys: state.keys.iter().map(wrap).collect(),
+    }
+}
+
+/// All that there is of a subject, as far as one batch carries it.
+fn forget(state: &State, subject: SubjectId) -> subject::Command {
+    let grants = state.grants.iter().filter(|(_, known)| known.key.subject == subject);
+    let consents = state.authorizations.iter().filter(|(_, known)| known.subject == subject);
+    subject::Command::Forget {
+        subject,
+        notes: Vec::new(),
+        grants: grants.map(|(id, _)| *id).take(subject::FORGET_BATCH_MAX / 2).collect(),
+        authorizations: consents.map(|(id, _)| *id).take(subject::FORGET_BATCH_MAX / 2).collect(),
     }
 }
 

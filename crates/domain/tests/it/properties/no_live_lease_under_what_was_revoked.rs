@@ -29,7 +29,9 @@ impl Reader {
     fn read(&mut self, seq: u64, event: &Event) {
         let revoked = match event {
             Event::Revocation(revocation::Event::Raised { selector, .. }) => Some(*selector),
-            Event::Subject(subject::Event::Disabled { subject, .. }) => Some(Selector::Subject(*subject)),
+            Event::Subject(
+                subject::Event::Disabled { subject, .. } | subject::Event::Erased { subject, .. },
+            ) => Some(Selector::Subject(*subject)),
             Event::Workload(workload::Event::Disabled { workload }) => Some(Selector::Workload(*workload)),
             Event::Connector(connector::Event::Disabled { connector }) => {
                 Some(Selector::Connector(*connector))

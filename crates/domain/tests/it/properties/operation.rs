@@ -128,6 +128,27 @@ pub(super) enum Kind {
     SetPolicy,
     Checkpoint,
     Tick,
+    AddKey {
+        purpose: usize,
+        stale: bool,
+    },
+    RetireKey {
+        nth: usize,
+    },
+    ReplaceRootKey,
+    Rewrap {
+        grant: usize,
+        stale: bool,
+    },
+    Erase {
+        subject: usize,
+    },
+    Forget {
+        subject: usize,
+    },
+    FinishErasure {
+        subject: usize,
+    },
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
@@ -210,10 +231,29 @@ fn administration() -> impl Strategy<Value = Kind> {
     ]
 }
 
+fn keys() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        4 => (0..4usize, prop::bool::weighted(0.1)).prop_map(|(purpose, stale)| Kind::AddKey { purpose, stale }),
+        3 => any::<usize>().prop_map(|nth| Kind::RetireKey { nth }),
+        1 => Just(Kind::ReplaceRootKey),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(grant, stale)| Kind::Rewrap { grant, stale }),
+    ]
+}
+
+fn erasures() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        1 => (0..2usize).prop_map(|subject| Kind::Erase { subject }),
+        6 => (0..2usize).prop_map(|subject| Kind::Forget { subject }),
+        4 => (0..2usize).prop_map(|subject| Kind::FinishErasure { subject }),
+    ]
+}
+
 /// So many operations at most.
 pub(super) fn operations(count: usize) -> impl Strategy<Value = Vec<Operation>> {
     let after = prop_oneof![40 => Just(0), 40 => 1u64..10, 6 => 10u64..200, 1 => 200u64..8000];
-    let kind = prop_oneof![8 => consents(), 6 => refreshes(), 6 => leases(), 3 => administration()];
+    let kind = prop_oneof![
+        16 => consents(), 12 => refreshes(), 12 => leases(), 6 => administration(), 2 => keys(), 1 => erasures(),
+    ];
     let request = prop::option::weighted(0.1, (0u8..12, prop::bool::weighted(0.1).prop_map(u8::from)));
     let one = (after, request, kind).prop_map(|(after, request, kind)| Operation { after, request, kind });
     prop::collection::vec(one, 1..count)

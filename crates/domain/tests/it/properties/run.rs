@@ -8,10 +8,10 @@ use leasehold_domain::{
     connector::{Exposure, Isolation, Registration},
     event::Event,
     id::{ConnectorId, LeaseId, McpServerId, SubjectId, WorkloadId},
-    machine::{self, Context, Reply},
+    machine::{self, Context, Reply, Write},
     provider::RefreshClass,
     state::{
-        State,
+        BlobKey, State,
         recent::{HORIZON, Outcome},
     },
     time::{Span, Timestamp},
@@ -85,12 +85,19 @@ pub(super) struct Run {
     pub(super) now: Timestamp,
     lines: Vec<(Context, Event)>,
     outcomes: Vec<(Principal, RequestKey, Outcome)>,
+    blobs: BTreeSet<BlobKey>,
 }
 
 impl Run {
     /// The small world.
     pub(super) fn begin() -> Self {
-        let mut run = Self { state: State::default(), now: START, lines: Vec::new(), outcomes: Vec::new() };
+        let mut run = Self {
+            state: State::default(),
+            now: START,
+            lines: Vec::new(),
+            outcomes: Vec::new(),
+            blobs: BTreeSet::new(),
+        };
         for step in world() {
             let proposal = step.proposal(&run.state, run.now);
             let reply = run.apply(proposal);
@@ -108,7 +115,15 @@ impl Run {
     /// Applies a proposal and keeps its lines.
     pub(super) fn apply(&mut self, proposal: Proposal) -> Reply {
         let (actor, request) = (proposal.actor, proposal.request.clone());
-        let (reply, _) = machine::apply(&mut self.state, proposal);
+        let (reply, writes) = machine::apply(&mut self.state, proposal);
+        for write in writes {
+            if let Write::Blob(key, blob) = write {
+                match blob {
+                    Some(_) => self.blobs.insert(key),
+                    None => self.blobs.remove(&key),
+                };
+            }
+        }
         if let Reply::Applied { at, first_seq, events, .. } = &reply {
             let seqs = *first_seq..;
             let line = |(seq, event): (u64, &Event)| (Context { actor, at: *at, seq }, event.clone());
@@ -120,6 +135,11 @@ impl Run {
             }
         }
         reply
+    }
+
+    /// What is sealed now.
+    pub(super) fn blobs(&self) -> &BTreeSet<BlobKey> {
+        &self.blobs
     }
 
     /// All lines so far.
@@ -145,6 +165,12 @@ impl Run {
         for (principal, request, outcome) in self.outcomes.iter().filter(|(.., known)| recent(known.at)) {
             state.recent.put_outcome(*principal, request, *outcome);
         }
-        Self { state, now: self.now, lines: self.lines.clone(), outcomes: self.outcomes.clone() }
+        Self {
+            state,
+            now: self.now,
+            lines: self.lines.clone(),
+            outcomes: self.outcomes.clone(),
+            blobs: self.blobs.clone(),
+        }
     }
 }
