@@ -163,6 +163,7 @@ fn happen(state: &mut State, proposal: Proposal, blobs: &mut Blobs) -> Happened 
             Write::Credential(..)
             | Write::Bootstrap(_)
             | Write::Directory(..)
+            | Write::DirectoryForgotten(_)
             | Write::Binding(..)
             | Write::EpochClosed(_)
             | Write::Denials(..)

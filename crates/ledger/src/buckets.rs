@@ -21,13 +21,13 @@ pub(crate) fn bucket_of(key: &[u8]) -> u16 {
 }
 
 /// All keys in a bucket.
-fn space(bucket: u16) -> Range<Vec<u8>> {
+pub(crate) fn space(bucket: u16) -> Range<Vec<u8>> {
     let key = |bucket: u16| [&[keys::BLOB], &bucket.to_be_bytes()[..]].concat();
     key(bucket)..key(bucket + 1)
 }
 
 /// The bucket in the key of a blob in the store.
-fn bucket_in(key: &[u8]) -> Option<u16> {
+pub(crate) fn bucket_in(key: &[u8]) -> Option<u16> {
     key.strip_prefix(&[keys::BLOB])?.first_chunk().map(|bucket| u16::from_be_bytes(*bucket))
 }
 

@@ -28,6 +28,7 @@ use crate::{
     shared::{OnFatal, Shared, lock},
     snapshot::SnapshotMeta,
     store::{Disk, RealDisk},
+    walk::BlobPage,
     writer,
     written::StateDigest,
 };
@@ -177,6 +178,14 @@ impl Ledger {
     /// [`Fault`] when the ledger has stopped, or it cannot be read as it was written.
     pub fn blob(&self, key: &BlobKey) -> Result<Option<Sealed>, Fault> {
         self.shared().blob(key)
+    }
+
+    /// The blobs of whole buckets from `from` on, until there are at least `enough` or all were seen. Blocks.
+    ///
+    /// # Errors
+    /// [`Fault`] when the ledger has stopped, or stops for what it reads.
+    pub fn blobs(&self, from: u16, enough: usize) -> Result<BlobPage, Fault> {
+        self.shared().blobs(from, enough)
     }
 
     /// Up to `lines_max` lines and about `bytes_max` bytes from line `from` on: at least one, if there is one.

@@ -39,6 +39,7 @@ mod scrub;
 mod shared;
 mod snapshot;
 mod store;
+mod walk;
 mod writer;
 mod written;
 
@@ -53,6 +54,7 @@ pub use options::Options;
 pub use queue::Backlog;
 pub use scrub::Scrub;
 pub use snapshot::SnapshotMeta;
+pub use walk::{BLOB_BUCKETS, BlobPage};
 pub use written::StateDigest;
 
 #[cfg(test)]

@@ -76,6 +76,11 @@ impl Pending {
         self.blobs.get(key).map(|(_, blob)| blob.clone())
     }
 
+    /// All blobs that are not in the store yet.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = (&BlobKey, &Option<Sealed>)> {
+        self.blobs.iter().map(|(key, (_, blob))| (key, blob))
+    }
+
     /// Everything up to entry `index` and line `size` is in the store: of the blobs and tiles, these.
     pub(crate) fn written(
         &mut self,

@@ -46,7 +46,7 @@ impl Shared {
     }
 
     /// Compares a bucket of blobs, once, while nothing is written.
-    fn compare_bucket(&self, bucket: u16) -> Result<(), Fault> {
+    pub(crate) fn compare_bucket(&self, bucket: u16) -> Result<(), Fault> {
         let written = lock(&self.writing);
         let (store, compared) = {
             let log = self.log()?;

@@ -6,3 +6,4 @@ mod proofs;
 mod recovery;
 mod snapshots;
 mod stopping;
+mod walk;
