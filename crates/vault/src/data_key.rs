@@ -145,6 +145,11 @@ impl WrappedDataKey {
         self.wrapped_with
     }
 
+    /// The check value of the key that wraps it.
+    pub const fn check(&self) -> [u8; CHECK_LEN] {
+        self.check
+    }
+
     fn associated(&self, organisation: OrganisationId, grant: GrantId) -> Frame {
         Frame::new("leasehold/v1/data-key")
             .field(&organisation.to_bytes())

@@ -10,7 +10,7 @@ use leasehold_domain::id::OrganisationId;
 use thiserror::Error;
 
 use crate::{
-    cipher::{CipherKey, KeyMaterial},
+    cipher::{CHECK_LEN, CipherKey, KeyMaterial},
     entropy::Entropy,
     frame::Frame,
     purpose::Purpose,
@@ -239,6 +239,18 @@ impl Keyring {
     /// [`NoCurrentKey`] when the keyring holds none.
     pub fn current_version(&self, purpose: Purpose) -> Result<u32, NoCurrentKey> {
         self.versions(purpose).next_back().ok_or(NoCurrentKey { purpose })
+    }
+
+    /// The check value of a key: equal check values mean equal keys, and the value tells nothing else. Nothing, where the keyring holds no
+    /// such version.
+    pub fn key_check(&self, purpose: Purpose, version: u32) -> Option<[u8; CHECK_LEN]> {
+        self.key(purpose, version).map(|key| key.wrapping.check())
+    }
+
+    /// Whether its key of this version is the one whose check value stands beside something sealed or wrapped.
+    pub fn holds(&self, purpose: Purpose, version: u32, check: [u8; CHECK_LEN]) -> bool {
+        self.key(purpose, version)
+            .is_some_and(|key| key.wrapping.check() == check || key.sealing.check() == check)
     }
 
     /// The versions that it holds for a purpose, in ascending order.

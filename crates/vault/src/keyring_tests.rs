@@ -153,6 +153,16 @@ fn only_a_version_that_no_longer_seals_can_be_retired() {
 }
 
 #[test]
+fn a_check_value_tells_keys_apart() {
+    let (keyring, _) = keyring();
+    let checks: Vec<_> = Purpose::ALL.iter().map(|purpose| keyring.key_check(*purpose, 1).unwrap()).collect();
+    for (position, check) in checks.iter().enumerate() {
+        assert!(!checks[..position].contains(check));
+    }
+    assert_eq!(keyring.key_check(Purpose::Signing, 2), None);
+}
+
+#[test]
 fn a_keyring_is_bounded() {
     let (mut keyring, _) = keyring();
     let entropy = Counting::new();

@@ -21,6 +21,7 @@ mod frame;
 mod keyring;
 mod note;
 mod purpose;
+mod recovery;
 mod root;
 mod seal;
 mod sealed;
@@ -41,6 +42,7 @@ pub use keyring::{
 };
 pub use note::{KeyName, NoteError, ParseVerifierKeyError, VerifierKey, VerifyNoteError, verify_note};
 pub use purpose::Purpose;
+pub use recovery::{OpenRecoveryError, ParseRecoveryError, RecoveryCopy};
 pub use root::{CreateRootKeyError, LoadRootKeyError, RootKey, RootKeyCheck, RootKeySource};
 pub use seal::{SealError, UnsealError};
 pub use sealed::{MalformedSealed, Sealed};

@@ -101,6 +101,11 @@ impl Sealed {
         self.key_version
     }
 
+    /// The check value of the key that sealed it.
+    pub const fn check(&self) -> [u8; CHECK_LEN] {
+        self.check
+    }
+
     pub(crate) fn seal(
         key: &CipherKey,
         purpose: Purpose,
