@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf};
 use prost::Message;
 
 /// One file a service, or a few that belong together.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "leasehold/v1/common.proto",
     "leasehold/v1/lease.proto",
     "leasehold/v1/grant.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 7] = [
     "leasehold/v1/identity.proto",
     "leasehold/v1/audit.proto",
     "leasehold/v1/cluster.proto",
+    "leasehold/v1/keys.proto",
 ];
 
 /// Messages with a secret in them: their `Debug` would print it.

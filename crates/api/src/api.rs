@@ -8,8 +8,9 @@ use leasehold_proto::v1::{
     access_service_server::AccessServiceServer, administrator_service_server::AdministratorServiceServer,
     audit_service_server::AuditServiceServer, catalog_service_server::CatalogServiceServer,
     cluster_service_server::ClusterServiceServer, grant_service_server::GrantServiceServer,
-    lease_service_server::LeaseServiceServer, policy_service_server::PolicyServiceServer,
-    subject_service_server::SubjectServiceServer, workload_service_server::WorkloadServiceServer,
+    key_service_server::KeyServiceServer, lease_service_server::LeaseServiceServer,
+    policy_service_server::PolicyServiceServer, subject_service_server::SubjectServiceServer,
+    workload_service_server::WorkloadServiceServer,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::{
         catalog::Catalog,
         cluster::{Cluster, ReadNodeStatus},
         grant::Grants,
+        keys::Keys,
         lease::Leases,
         policy::Policies,
         subject::Subjects,
@@ -64,6 +66,7 @@ impl Api {
             .add_service(bounded!(WorkloadServiceServer, Workloads { control: held() }))
             .add_service(bounded!(PolicyServiceServer, Policies { control: held() }))
             .add_service(bounded!(AdministratorServiceServer, Administrators { control: held() }))
+            .add_service(bounded!(KeyServiceServer, Keys { control: held() }))
             .add_service(bounded!(AuditServiceServer, Audit { control: held() }))
             .add_service(bounded!(AccessServiceServer, Access { control: held() }))
             .add_service(bounded!(ClusterServiceServer, Cluster { control: held(), node_status, version }));

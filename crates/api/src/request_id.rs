@@ -42,10 +42,13 @@ repeatable! {
     RegisterMcpServerRequest = "CatalogService/RegisterMcpServer";
     RegisterSubjectRequest = "SubjectService/Register";
     DisableSubjectRequest = "SubjectService/Disable";
+    EraseSubjectRequest = "SubjectService/Erase";
     RegisterIdentityProviderRequest = "SubjectService/RegisterIdentityProvider";
     ReplaceIdentityProviderSecretRequest = "SubjectService/ReplaceIdentityProviderSecret";
     RegisterWorkloadRequest = "WorkloadService/Register";
     SetPolicyRequest = "PolicyService/Set";
+    RotateKeyRequest = "KeyService/Rotate";
+    RetireKeyRequest = "KeyService/Retire";
 }
 
 /// The name of a request; `None` where the caller gave none. The message is left without its `request_id`.

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod cluster;
 pub(crate) mod grant;
+pub(crate) mod keys;
 pub(crate) mod lease;
 pub(crate) mod policy;
 pub(crate) mod subject;

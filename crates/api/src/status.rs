@@ -129,6 +129,7 @@ const fn unknown(kind: Kind) -> Verdict {
             | Kind::Credential
             | Kind::Grant
             | Kind::IdentityProvider
+            | Kind::Key
             | Kind::McpServer
             | Kind::Secret
             | Kind::UpstreamTask
@@ -185,6 +186,12 @@ fn rejected(rejection: &Rejection, now: Timestamp) -> Verdict {
         Rejection::IdentifierMismatch => {
             is(Code::PermissionDenied, "an administrator has to look at the subject")
         }
+        Rejection::CurrentKey => failed("rotate the key first: the version after it seals then"),
+        Rejection::KeyInUse { .. } => failed(
+            "rewrap, which moves sealed things to the current version, and repeat; what consents on their way hold passes \
+             within two hours, and names of accounts stay until their grants have ended",
+        ),
+        Rejection::SubjectErased => failed("nothing is left to do: an erased subject does not come back"),
         // A rejection of a later version than this edge knows.
         _ => failed("look up the reason in the documentation of this version"),
     }
@@ -210,6 +217,8 @@ fn metadata(problem: &Problem) -> BTreeMap<&'static str, String> {
         one("scopes", scopes.to_string())
     } else if let Problem::Rejected(Rejection::TooMany { limit } | Rejection::TooLong { limit }) = problem {
         one("limit", limit.to_string())
+    } else if let Problem::Rejected(Rejection::KeyInUse { count }) = problem {
+        one("count", count.to_string())
     } else if let Problem::AccountAmbiguous { accounts } = problem {
         one("accounts", accounts.join(" "))
     } else if let Problem::NoLeader { hint: Some(node) } = problem {

@@ -48,6 +48,10 @@ fn rejections() -> Vec<(Rejection, Code)> {
         (Rejection::SubjectMismatch, PermissionDenied),
         (Rejection::AccountMismatch, FailedPrecondition),
         (Rejection::IdentifierMismatch, PermissionDenied),
+        (Rejection::Unknown(Kind::Key), NotFound),
+        (Rejection::CurrentKey, FailedPrecondition),
+        (Rejection::KeyInUse { count: 3 }, FailedPrecondition),
+        (Rejection::SubjectErased, FailedPrecondition),
     ]
 }
 

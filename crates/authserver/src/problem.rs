@@ -139,6 +139,7 @@ const fn unknown(kind: Kind) -> Verdict {
         | Kind::Authorization
         | Kind::Credential
         | Kind::IdentityProvider
+        | Kind::Key
         | Kind::Secret
         | Kind::UpstreamTask => refused("invalid_request", "look at what is registered"),
     }
@@ -148,6 +149,7 @@ fn rejected(rejection: &Rejection, now: Timestamp) -> Verdict {
     match rejection {
         Rejection::Unknown(kind) => unknown(*kind),
         Rejection::Disabled(Kind::Subject) => refused("invalid_request", "an administrator has to enable it"),
+        Rejection::SubjectErased => refused("invalid_request", "an erased subject does not come back"),
         Rejection::Disabled(_) => refused("invalid_target", "an administrator has to enable it"),
         Rejection::ScopesNotRegistered(_) => {
             refused("invalid_scope", "register the MCP server as needing them, or ask for fewer")
@@ -186,7 +188,9 @@ fn rejected(rejection: &Rejection, now: Timestamp) -> Verdict {
         | Rejection::SessionMismatch
         | Rejection::SubjectMismatch
         | Rejection::AccountMismatch
-        | Rejection::IdentifierMismatch => fault(),
+        | Rejection::IdentifierMismatch
+        | Rejection::CurrentKey
+        | Rejection::KeyInUse { .. } => fault(),
         // A rejection of a later version than this edge knows.
         _ => fault(),
     }

@@ -7,8 +7,9 @@ use leasehold_proto::v1::{
     access_service_client::AccessServiceClient, administrator_service_client::AdministratorServiceClient,
     audit_service_client::AuditServiceClient, catalog_service_client::CatalogServiceClient,
     cluster_service_client::ClusterServiceClient, grant_service_client::GrantServiceClient,
-    lease_service_client::LeaseServiceClient, policy_service_client::PolicyServiceClient,
-    subject_service_client::SubjectServiceClient, workload_service_client::WorkloadServiceClient,
+    key_service_client::KeyServiceClient, lease_service_client::LeaseServiceClient,
+    policy_service_client::PolicyServiceClient, subject_service_client::SubjectServiceClient,
+    workload_service_client::WorkloadServiceClient,
 };
 use tokio::time::Instant;
 use tonic::{
@@ -97,6 +98,8 @@ impl Client {
         cluster: ClusterServiceClient;
         /// Grants and consents.
         grants: GrantServiceClient;
+        /// The keys under which everything is sealed.
+        keys: KeyServiceClient;
         /// Leases.
         leases: LeaseServiceClient;
         /// The policy set.

@@ -70,7 +70,7 @@ fn kept_state(edge: &Edge, visit: &Visit, query: &SecretString) -> Option<StateC
     let now = edge.control.now();
     visit.cookies.states(&edge.site).into_iter().find_map(|id| {
         let value = visit.cookies.value(&cookies::state_name(&edge.site, id))?;
-        let kept = StateCookie::open(edge.control.keyring(), id, value, now)?;
+        let kept = StateCookie::open(&edge.control.keyring(), id, value, now)?;
         kept.matches(presented.expose_secret()).then_some(kept)
     })
 }

@@ -94,7 +94,7 @@ async fn approve(
         Err(problem) => return further(id, problem),
     };
     let kept = StateCookie::new(id, known.person.session, approved.state, edge.control.now());
-    let value = kept.seal(edge.control.keyring(), edge.control.entropy()).map_err(|error| {
+    let value = kept.seal(&edge.control.keyring(), edge.control.entropy()).map_err(|error| {
         tracing::error!(%error, "a state cannot be sealed");
         Trouble::Internal
     })?;
@@ -113,7 +113,7 @@ fn surplus(edge: &Edge, visit: &Visit, kept: AuthorizationId) -> Vec<Authorizati
     let mut by_end: Vec<_> = others
         .map(|other| {
             let value = visit.cookies.value(&cookies::state_name(&edge.site, other));
-            let open = value.and_then(|value| StateCookie::open(edge.control.keyring(), other, value, now));
+            let open = value.and_then(|value| StateCookie::open(&edge.control.keyring(), other, value, now));
             (open.map(|state| state.expires_at), other)
         })
         .collect();

@@ -70,7 +70,7 @@ impl Edge {
     /// The browser's session: of a sign-in under way, or of a person.
     pub(crate) fn session(&self, visit: &Visit) -> Option<Session> {
         let value = visit.cookies.value(&cookies::session_name(&self.site))?;
-        session::decode(self.control.keyring(), value, self.control.now())
+        session::decode(&self.control.keyring(), value, self.control.now())
     }
 
     /// The person who is signed in, if nothing ended the session.
@@ -91,7 +91,7 @@ impl Edge {
 
     /// The `Set-Cookie` line of a session.
     pub(crate) fn session_cookie(&self, session: &Session) -> Result<HeaderValue, Trouble> {
-        let sealed = session::encode(self.control.keyring(), session, self.control.entropy());
+        let sealed = session::encode(&self.control.keyring(), session, self.control.entropy());
         let value = sealed.map_err(|error| {
             tracing::error!(%error, "a session cannot be sealed");
             Trouble::Internal

@@ -95,7 +95,7 @@ impl Trouble {
             Rejection::GrantRevoked => Self::Revoked,
             Rejection::AccountMismatch => Self::AccountMismatch,
             Rejection::IdentifierMismatch | Rejection::NameTaken(Kind::Subject) => Self::IdentifierMismatch,
-            Rejection::Disabled(_) => Self::Disabled,
+            Rejection::Disabled(_) | Rejection::SubjectErased => Self::Disabled,
             Rejection::Unknown(kind) => Self::of_unknown(*kind),
             Rejection::WrongPrincipal => Self::Denied,
             // What follows is said to other commands than those of a browser.
@@ -119,7 +119,9 @@ impl Trouble {
             | Rejection::InjectOnly
             | Rejection::LeaseEnded
             | Rejection::SubjectCapReached
-            | Rejection::LastAdministrator => Self::Internal,
+            | Rejection::LastAdministrator
+            | Rejection::CurrentKey
+            | Rejection::KeyInUse { .. } => Self::Internal,
             _ => Self::Internal,
         }
     }
@@ -133,6 +135,7 @@ impl Trouble {
             Kind::Connector | Kind::McpServer | Kind::Grant => Self::Revoked,
             Kind::Administrator
             | Kind::Credential
+            | Kind::Key
             | Kind::Lease
             | Kind::Secret
             | Kind::UpstreamTask

@@ -14,7 +14,7 @@ use leasehold_domain::{
 };
 use leasehold_policy::AdministratorAction;
 use leasehold_upstream::catalogue::Provider;
-use leasehold_vault::{Owner, OwnerBinding, Secret};
+use leasehold_vault::{Keyring, Owner, OwnerBinding, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -157,9 +157,11 @@ impl Control {
         let binding = OwnerBinding { organisation: self.organisation(), owner };
         let clear = Secret::copy_of(clear.expose_secret().as_bytes())
             .map_err(|error| Problem::invalid("client_secret", error))?;
-        let sealed = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &clear)?;
-        let command = Command::Connector(connector::Command::AddSecret { connector, secret, sealed });
-        let applied = self.propose_at(caller, Entity::Connector(connector), expected, command).await?;
+        let seal = |keyring: &Keyring| {
+            let sealed = tokens::seal_owned(keyring, self.entropy(), &binding, &clear)?;
+            Ok(Command::Connector(connector::Command::AddSecret { connector, secret, sealed }))
+        };
+        let applied = self.propose_sealed_at(caller, Entity::Connector(connector), expected, seal).await?;
         self.0.work.notify_one();
         // A repeat answers with the secret of the first time.
         let secret = match applied.events.first() {

@@ -20,7 +20,7 @@ use leasehold_upstream::{
     authorize::AuthorizeRequest,
     proof::{Verifier, one_time_value},
 };
-use leasehold_vault::{Owner, OwnerBinding, Secret};
+use leasehold_vault::{Keyring, Owner, OwnerBinding, Secret};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Duration, Instant};
 
@@ -363,15 +363,17 @@ impl Control {
         let binding = OwnerBinding { organisation: self.organisation(), owner: Owner::Verifier(id) };
         let secret = Secret::copy_of(verifier.expose().expose_secret().as_bytes())
             .map_err(|error| Problem::fault("seal a verifier", &error))?;
-        let verifier = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)?;
         let digest = draw::digest_of(state.expose_secret().as_bytes());
-        let command = authorization::Command::Approve {
-            authorization: id,
-            state: digest,
-            session: person.session,
-            verifier,
+        let seal = |keyring: &Keyring| {
+            let verifier = tokens::seal_owned(keyring, self.entropy(), &binding, &secret)?;
+            Ok(Command::Authorization(authorization::Command::Approve {
+                authorization: id,
+                state: digest,
+                session: person.session,
+                verifier,
+            }))
         };
-        self.propose_as(person.actor, Command::Authorization(command)).await?;
+        self.propose_sealed(&Caller { actor: person.actor, request: None }, seal).await?;
         Ok(ApprovedConsent { provider_url, state })
     }
 

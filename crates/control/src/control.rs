@@ -30,8 +30,8 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::{
-    clock::Clock, counterpart::EndpointCache, exchange::Exchanges, outbox::Outbox, problem::Problem,
-    refresh::Flights,
+    clock::Clock, counterpart::EndpointCache, exchange::Exchanges, keys::live::Keys, outbox::Outbox,
+    problem::Problem, refresh::Flights,
 };
 
 /// What an operator decides.
@@ -61,7 +61,7 @@ pub struct Parts {
     /// The state and the event log.
     pub ledger: Ledger,
     /// The keys.
-    pub keyring: Arc<Keyring>,
+    pub keys: Arc<Keys>,
     /// The checkpoint signing key.
     pub signer: Arc<CheckpointSigner>,
     /// The providers.
@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights,
     pub(crate) exchanges: Exchanges,
     pub(crate) work: Notify,
+    /// Whoever replaces a secret at an identity provider and whoever rewraps it take turns: it can be replaced in its place.
+    pub(crate) sign_in_secrets: tokio::sync::Mutex<()>,
     carried: TaskTracker,
     ended: AtomicBool,
 }
@@ -120,6 +122,7 @@ impl Control {
             flights: Flights::default(),
             exchanges: Exchanges::default(),
             work: Notify::new(),
+            sign_in_secrets: tokio::sync::Mutex::default(),
             carried: TaskTracker::new(),
             ended: AtomicBool::new(false),
             parts,
@@ -141,9 +144,13 @@ impl Control {
         &self.0.parts.settings
     }
 
-    /// The keys, for edges that seal their own cookies.
-    pub fn keyring(&self) -> &Arc<Keyring> {
-        &self.0.parts.keyring
+    /// The keys as they are now: for one use, and for edges that seal their own cookies.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        match self.0.parts.keys.current() {
+            Ok(keyring) => keyring,
+            // A node that cannot open the cluster's keys any more must not go on sealing under those that it had.
+            Err(problem) => self.stop(&problem),
+        }
     }
 
     /// Now, by this node's clock.
@@ -154,6 +161,10 @@ impl Control {
     /// Randomness.
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.parts.entropy
+    }
+
+    pub(crate) fn shared_entropy(&self) -> Arc<dyn Entropy> {
+        self.0.parts.entropy.clone()
     }
 
     /// The providers.

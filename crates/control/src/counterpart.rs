@@ -142,7 +142,7 @@ impl Control {
     pub(crate) fn client_secret(&self, key: BlobKey, owner: Owner) -> Result<SecretString, Problem> {
         let blob = self.blob(&key)?.ok_or_else(|| Problem::fault("open a client secret", &"it is gone"))?;
         let binding = OwnerBinding { organisation: self.organisation(), owner };
-        let secret = tokens::unseal_owned(self.keyring(), &binding, &blob)?;
+        let secret = tokens::unseal_owned(&self.keyring(), &binding, &blob)?;
         let text =
             secret.expose_str().ok_or_else(|| Problem::fault("open a client secret", &"it is no text"))?;
         Ok(SecretString::from(text.to_owned()))

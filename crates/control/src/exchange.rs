@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use leasehold_domain::{
@@ -26,11 +26,12 @@ use leasehold_upstream::{
     proof::Verifier,
     token::{CodeExchange, TokenSet, parse_token_answer},
 };
-use leasehold_vault::{OutboxOwner, Owner, OwnerBinding, Secret};
+use leasehold_vault::{Keyring, OutboxOwner, Owner, OwnerBinding, Secret};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Duration;
 
 use crate::{
+    caller::Caller,
     consent::{AccountPage, BrowserPerson, unavailable},
     control::Control,
     counterpart::Line,
@@ -153,7 +154,7 @@ impl Control {
     fn verifier(&self, id: AuthorizationId) -> Result<Verifier, Problem> {
         let blob = self.blob(&BlobKey::Verifier(id))?.ok_or(Problem::Rejected(Rejection::WrongPhase))?;
         let binding = OwnerBinding { organisation: self.organisation(), owner: Owner::Verifier(id) };
-        let secret = tokens::unseal_owned(self.keyring(), &binding, &blob)?;
+        let secret = tokens::unseal_owned(&self.keyring(), &binding, &blob)?;
         let text = secret.expose_str().ok_or_else(|| Problem::fault("open a verifier", &"it is no text"))?;
         Verifier::from_stored(SecretString::from(text.to_owned()))
             .map_err(|error| Problem::fault("open a verifier", &error))
@@ -171,6 +172,7 @@ impl Control {
         let Some(marker) = presented::to_secret(code, verifier) else {
             return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
         };
+        let marker = Arc::new(marker);
         let (mut secret, mut repeated) = (0, false);
         loop {
             let exchange = CodeExchange {
@@ -184,13 +186,14 @@ impl Control {
                 return self.fail_exchange(known.id, line.connector.id, ProviderFailure::RequestFault).await;
             };
             let sent_at = self.now();
-            let marked = self.outbox().sent_with(self.entropy(), attempt, sent_at, &marker).await;
+            let marked =
+                self.outbox().sent_with(self.shared_entropy(), attempt, sent_at, marker.clone()).await;
             marked.map_err(|error| self.disk(&error))?;
             failpoint!("exchange.marked");
             let failure = match call.send(self.transport(), sent_at).await {
                 Ok(answer) => {
                     failpoint!("exchange.answered");
-                    match self.outbox().keep(self.entropy(), attempt, sent_at, &answer).await {
+                    match self.outbox().keep(self.shared_entropy(), attempt, sent_at, &answer).await {
                         Ok(()) => {
                             failpoint!("exchange.kept");
                             match parse_token_answer(&line.provider, &answer, &known.scopes, sent_at) {
@@ -251,37 +254,37 @@ impl Control {
         }
         let account = self.look_up(line, &set).await;
         failpoint!("exchange.looked-up");
-        let mut facts = tokens::facts(self.keyring(), &set)?;
+        let mut facts = tokens::facts(&self.keyring(), &set)?;
         if facts.refresh.is_some() && facts.access_expires_at.is_none() {
             facts.access_expires_at = Some(sent_at + LIFE_UNSTATED);
         }
         let granted = set.scopes.scopes().clone();
-        let sealed = tokens::seal_pending(
-            self.keyring(),
-            self.entropy(),
-            self.organisation(),
-            known.id,
-            &ClearTokens::from(set),
-        )?;
-        let command = match account {
-            Ok(account) => authorization::Command::CompleteExchange {
-                authorization: known.id,
-                account: self.account_key(line.connector.id, &account)?,
-                account_label: self
-                    .seal_label(OutboxOwner::Authorization(known.id), account.label.as_deref())?,
-                granted,
-                tokens: sealed,
-                facts,
-            },
-            // Nobody can say whose tokens these are: they are revoked, and never become a grant.
-            Err(failure) => authorization::Command::DiscardExchange {
-                authorization: known.id,
-                failure,
-                tokens: sealed,
-                facts,
-            },
+        let clear = ClearTokens::from(set);
+        let seal = |keyring: &Keyring| {
+            let (id, facts) = (known.id, facts.clone());
+            let tokens = tokens::seal_pending(keyring, self.entropy(), self.organisation(), id, &clear)?;
+            Ok(match &account {
+                Ok(account) => {
+                    let owner = OutboxOwner::Authorization(id);
+                    authorization::Command::CompleteExchange {
+                        authorization: id,
+                        account: self.account_key(keyring, line.connector.id, account)?,
+                        account_label: self.seal_label(keyring, owner, account.label.as_deref())?,
+                        granted: granted.clone(),
+                        tokens,
+                        facts,
+                    }
+                }
+                // Nobody can say whose tokens these are: they are revoked, and never become a grant.
+                Err(failure) => authorization::Command::DiscardExchange {
+                    authorization: id,
+                    failure: *failure,
+                    tokens,
+                    facts,
+                },
+            })
         };
-        self.settle_exchange(known.id, command).await?;
+        self.settle_exchange_sealed(known.id, seal).await?;
         let phase =
             self.read_now(|state| state.authorizations.get(&known.id).map(|known| known.phase.clone()));
         Ok(match phase {
@@ -329,30 +332,44 @@ impl Control {
         Err(last)
     }
 
-    /// Names an account of a connector, equal for equal accounts, without giving it away.
-    fn account_key(&self, connector: ConnectorId, account: &Account) -> Result<AccountKey, Problem> {
+    /// Names an account of a connector, equal for equal accounts, without giving it away. An account keeps the name that it has, made under a
+    /// former key or not, for as long as any grant is of it.
+    fn account_key(
+        &self,
+        keyring: &Keyring,
+        connector: ConnectorId,
+        account: &Account,
+    ) -> Result<AccountKey, Problem> {
         let named = Secret::copy_of(format!("account\0{connector}\0{}", account.id).as_bytes())
             .map_err(|error| Problem::fault("name an account", &error))?;
-        let key =
-            self.keyring().fingerprint(&named).map_err(|error| Problem::fault("name an account", &error))?;
-        Ok(AccountKey::from_bytes(key.to_bytes()))
+        let names =
+            keyring.fingerprints(&named).into_iter().map(|name| AccountKey::from_bytes(name.to_bytes()));
+        let names: Vec<AccountKey> = names.collect();
+        let known = self.read_now(|state| {
+            let in_use = |name: &&AccountKey| !state.subjects_of_account(connector, **name).is_empty();
+            names.iter().find(in_use).copied()
+        });
+        known
+            .or(names.first().copied())
+            .ok_or_else(|| Problem::fault("name an account", &"there is no key for it"))
     }
 
     fn seal_label(
         &self,
+        keyring: &Keyring,
         owner: OutboxOwner,
         label: Option<&str>,
     ) -> Result<leasehold_domain::text::Sealed, Problem> {
         let binding = tokens::account_label_of(self.organisation(), owner);
         let secret = Secret::copy_of(label.unwrap_or_default().as_bytes())
             .map_err(|error| Problem::fault("seal an account's name", &error))?;
-        tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)
+        tokens::seal_owned(keyring, self.entropy(), &binding, &secret)
     }
 
     fn open_label(&self, key: &BlobKey, owner: OutboxOwner) -> Result<String, Problem> {
         let Some(blob) = self.blob(key)? else { return Ok(String::new()) };
         let binding = tokens::account_label_of(self.organisation(), owner);
-        let secret = tokens::unseal_owned(self.keyring(), &binding, &blob)?;
+        let secret = tokens::unseal_owned(&self.keyring(), &binding, &blob)?;
         Ok(secret.expose_str().unwrap_or_default().to_owned())
     }
 
@@ -367,9 +384,19 @@ impl Control {
         id: AuthorizationId,
         command: authorization::Command,
     ) -> Result<(), Problem> {
+        self.settle_exchange_sealed(id, |_| Ok(command.clone())).await
+    }
+
+    /// The same for an outcome with tokens, which are sealed for each try.
+    async fn settle_exchange_sealed(
+        &self,
+        id: AuthorizationId,
+        seal: impl Fn(&Keyring) -> Result<authorization::Command, Problem>,
+    ) -> Result<(), Problem> {
+        let cluster = Caller { actor: self.cluster(), request: None };
         failpoint!("exchange.before-outcome");
         loop {
-            match self.propose_as_cluster(Command::Authorization(command.clone())).await {
+            match self.propose_sealed(&cluster, |keyring| seal(keyring).map(Command::Authorization)).await {
                 Ok(_) | Err(Problem::Rejected(Rejection::Superseded | Rejection::Unknown(_))) => break,
                 Err(Problem::NoLeader { .. } | Problem::Overloaded | Problem::OutcomeUnknown) => {
                     tokio::time::sleep(PAUSE).await;
@@ -499,7 +526,7 @@ impl Control {
         })?;
         let pending =
             self.blob(&BlobKey::PendingTokens(id))?.ok_or(Problem::Rejected(Rejection::WrongPhase))?;
-        let clear = tokens::unseal_pending(self.keyring(), self.organisation(), id, &pending)?;
+        let clear = tokens::unseal_pending(&self.keyring(), self.organisation(), id, &pending)?;
         let place = Place {
             organisation: self.organisation(),
             subject: known.subject,
@@ -508,17 +535,19 @@ impl Control {
             generation,
         };
         let label = self.open_label(&BlobKey::PendingAccount(id), OutboxOwner::Authorization(id))?;
-        let command = authorization::Command::ConfirmAccount {
-            authorization: id,
-            session: person.session,
-            grant,
-            generation,
-            tokens: tokens::seal(self.keyring(), self.entropy(), place, &clear)?,
-            account_label: self.seal_label(OutboxOwner::Grant(grant), Some(&label))?,
-            facts: facts.clone(),
+        let seal = |keyring: &Keyring| {
+            Ok(Command::Authorization(authorization::Command::ConfirmAccount {
+                authorization: id,
+                session: person.session,
+                grant,
+                generation,
+                tokens: tokens::seal(keyring, self.entropy(), place, &clear)?,
+                account_label: self.seal_label(keyring, OutboxOwner::Grant(grant), Some(&label))?,
+                facts: facts.clone(),
+            }))
         };
         failpoint!("confirm.before-propose");
-        self.propose_as(person.actor, Command::Authorization(command)).await?;
+        self.propose_sealed(&Caller { actor: person.actor, request: None }, seal).await?;
         failpoint!("confirm.committed");
         self.0.work.notify_one();
         Ok(grant)

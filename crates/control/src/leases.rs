@@ -238,7 +238,7 @@ impl Control {
             .blob(&BlobKey::Tokens(grant.id, generation))?
             .ok_or(Problem::Rejected(Rejection::LeaseEnded))?;
         let place = tokens::Place { generation, ..self.place(&grant) };
-        let clear = tokens::unseal_access(self.keyring(), place, &blob)?;
+        let clear = tokens::unseal_access(&self.keyring(), place, &blob)?;
         let mut warnings = Vec::new();
         if let Some(trouble) = grant.trouble {
             warnings.push(format!(

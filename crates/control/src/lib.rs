@@ -14,9 +14,11 @@ mod control;
 mod counterpart;
 mod decisions;
 mod draw;
+mod erasure;
 mod exchange;
 mod expiry;
 mod founding;
+mod keys;
 mod leases;
 mod outbox;
 mod people;
@@ -40,8 +42,16 @@ pub use catalogue::{ClientRegistration, NewConnector};
 pub use clock::{Clock, SystemClock};
 pub use consent::{AccountPage, ApprovedConsent, BrowserPerson, ConsentPage, StartedAuthorization};
 pub use control::{Control, Parts, Settings};
+pub use erasure::ErasureOrder;
 pub use exchange::CallbackEnd;
-pub use founding::{Founding, found, open_keyring};
+pub use founding::{Founding, found};
+pub use keys::{
+    KeyState, KeysState, WrappedKeys,
+    live::Keys,
+    rewrap::RewrapSlice,
+    root::{FormerKey, Replacement, check_keys, replace_root_key},
+    usage::KeyUse,
+};
 pub use leases::{Acquire, Acquired, ConsentReason, LeaseAnswer, LeaseView, MIN_VALIDITY_MAX, SubjectClaim};
 pub use outbox::{Outbox, OutboxError};
 pub use people::{NewIdentityProvider, NewSubject};

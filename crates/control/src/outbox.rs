@@ -5,12 +5,14 @@
 //! before the request leaves, so that after a crash it is known which attempts may have reached the provider. That of an exchange holds what
 //! is presented, sealed: a code can be presented again, where a refresh token may not.
 
+mod moving;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use leasehold_domain::{
@@ -22,6 +24,8 @@ use leasehold_upstream::call::RawAnswer;
 use leasehold_vault::{Entropy, Keyring, OutboxOwner, Owner, OwnerBinding, Sealed, Secret};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::keys::live::Keys;
 
 /// Why the outbox does not take or give an entry. Each of these stops the refresh that it belongs to; a write error stops the node.
 #[derive(Debug, Error)]
@@ -119,7 +123,9 @@ pub struct Outbox(Arc<Folder>);
 struct Folder {
     path: PathBuf,
     organisation: OrganisationId,
-    keyring: Arc<Keyring>,
+    keys: Arc<Keys>,
+    /// Whoever uses a file shares it; whoever counts what is under which key, or moves it to another, has it alone.
+    moving: RwLock<()>,
 }
 
 impl Outbox {
@@ -127,43 +133,46 @@ impl Outbox {
     ///
     /// # Errors
     /// [`OutboxError::Io`] where the disk does not.
-    pub fn open(
-        path: &Path,
-        organisation: OrganisationId,
-        keyring: Arc<Keyring>,
-    ) -> Result<Self, OutboxError> {
+    pub fn open(path: &Path, organisation: OrganisationId, keys: Arc<Keys>) -> Result<Self, OutboxError> {
         fs::create_dir_all(path).map_err(|source| io_error(path, "made", source))?;
         if let Some(parent) = path.parent() {
             sync_folder(parent)?;
         }
-        Ok(Self(Arc::new(Folder { path: path.to_owned(), organisation, keyring })))
+        Ok(Self(Arc::new(Folder { path: path.to_owned(), organisation, keys, moving: RwLock::default() })))
     }
 
     /// Notes that the attempt's request is about to leave. Durable when it returns.
     pub(crate) async fn sent(&self, attempt: Attempt, at: Timestamp) -> Result<(), OutboxError> {
-        self.mark(attempt, at.as_millis().to_be_bytes().to_vec()).await
+        self.mark(attempt, move |_| Ok(at.as_millis().to_be_bytes().to_vec())).await
     }
 
     /// The same, with what is about to be presented.
     pub(crate) async fn sent_with(
         &self,
-        entropy: &dyn Entropy,
+        entropy: Arc<dyn Entropy>,
         attempt: Attempt,
         at: Timestamp,
-        presented: &Secret,
+        presented: Arc<Secret>,
     ) -> Result<(), OutboxError> {
-        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.marker_owner() };
-        let sealed = self.0.keyring.seal(&binding, presented, entropy).map_err(|_| OutboxError::Sealing)?;
-        self.mark(attempt, [&at.as_millis().to_be_bytes()[..], &sealed.to_bytes()].concat()).await
+        let marked = move |folder: &Folder| {
+            let sealed = folder.seal(attempt.marker_owner(), &presented, &*entropy)?;
+            Ok([&at.as_millis().to_be_bytes()[..], &sealed].concat())
+        };
+        self.mark(attempt, marked).await
     }
 
-    async fn mark(&self, attempt: Attempt, content: Vec<u8>) -> Result<(), OutboxError> {
+    async fn mark(
+        &self,
+        attempt: Attempt,
+        content: impl FnOnce(&Folder) -> Result<Vec<u8>, OutboxError> + Send + 'static,
+    ) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
+            let _shared = folder.shared();
             let stem = attempt.stem();
             // An answer to an earlier send of this attempt, whose client was refused, says nothing about this one.
             folder.remove(&format!("{stem}.answer{PART}"))?;
             folder.remove(&format!("{stem}.answer"))?;
-            folder.write(&format!("{stem}.sent"), &content)
+            folder.write(&format!("{stem}.sent"), &content(folder)?)
         })
         .await
     }
@@ -182,7 +191,7 @@ impl Outbox {
     /// Keeps the answer. Durable when it returns.
     pub(crate) async fn keep(
         &self,
-        entropy: &dyn Entropy,
+        entropy: Arc<dyn Entropy>,
         attempt: Attempt,
         sent_at: Timestamp,
         answer: &RawAnswer,
@@ -192,10 +201,12 @@ impl Outbox {
         framed.extend_from_slice(&sent_at.as_millis().to_be_bytes());
         framed.extend_from_slice(&bytes);
         let secret = Secret::copy_of(&framed).map_err(|_| OutboxError::TooLong)?;
-        let binding = OwnerBinding { organisation: self.0.organisation, owner: attempt.owner() };
-        let sealed = self.0.keyring.seal(&binding, &secret, entropy).map_err(|_| OutboxError::Sealing)?;
-        self.on_disk(move |folder| folder.write(&format!("{}.answer", attempt.stem()), &sealed.to_bytes()))
-            .await
+        self.on_disk(move |folder| {
+            let _shared = folder.shared();
+            let sealed = folder.seal(attempt.owner(), &secret, &*entropy)?;
+            folder.write(&format!("{}.answer", attempt.stem()), &sealed)
+        })
+        .await
     }
 
     /// The attempts of which anything is kept, at most `limit`.
@@ -217,13 +228,17 @@ impl Outbox {
 
     /// What is known of an attempt.
     pub(crate) fn find(&self, attempt: Attempt) -> Result<Kept, OutboxError> {
+        // What is read is opened before it can be moved to another key, and that one be retired.
+        let _shared = self.0.shared();
+        let keyring = self.0.keyring()?;
         let path = self.0.path.join(format!("{}.answer", attempt.stem()));
         if let Some(bytes) = read_if_there(&path)? {
-            return self.answer(attempt, &bytes).ok_or(OutboxError::Damaged { path });
+            return self.answer(&keyring, attempt, &bytes).ok_or(OutboxError::Damaged { path });
         }
         // A crash may have come between the last byte and the file's name. What opens is whole, and may be the only copy of a token.
         let unnamed = self.0.path.join(format!("{}.answer{PART}", attempt.stem()));
-        if let Some(kept) = read_if_there(&unnamed)?.and_then(|bytes| self.answer(attempt, &bytes)) {
+        if let Some(kept) = read_if_there(&unnamed)?.and_then(|bytes| self.answer(&keyring, attempt, &bytes))
+        {
             return Ok(kept);
         }
         let path = self.0.path.join(format!("{}.sent", attempt.stem()));
@@ -233,26 +248,23 @@ impl Outbox {
         if presented.is_empty() {
             return Ok(Kept::Sent(None));
         }
-        self.unsealed(attempt.marker_owner(), presented)
+        self.0
+            .unseal(&keyring, attempt.marker_owner(), presented)
             .map(|code| Kept::Sent(Some(code)))
             .ok_or_else(damaged)
     }
 
-    fn answer(&self, attempt: Attempt, bytes: &[u8]) -> Option<Kept> {
-        let secret = self.unsealed(attempt.owner(), bytes)?;
+    fn answer(&self, keyring: &Keyring, attempt: Attempt, bytes: &[u8]) -> Option<Kept> {
+        let secret = self.0.unseal(keyring, attempt.owner(), bytes)?;
         let (at, answer) = secret.expose().split_first_chunk::<8>()?;
         let answer = RawAnswer::from_bytes(answer).ok()?;
         Some(Kept::Answer(Box::new(answer), Timestamp::from_millis(u64::from_be_bytes(*at))))
     }
 
-    fn unsealed(&self, owner: Owner, bytes: &[u8]) -> Option<Secret> {
-        let binding = OwnerBinding { organisation: self.0.organisation, owner };
-        self.0.keyring.unseal(&binding, &Sealed::from_bytes(bytes).ok()?).ok()
-    }
-
     /// Forgets an attempt whose outcome is committed.
     pub(crate) async fn forget(&self, attempt: Attempt) -> Result<(), OutboxError> {
         self.on_disk(move |folder| {
+            let _shared = folder.shared();
             let stem = attempt.stem();
             folder.remove(&format!("{stem}.answer{PART}"))?;
             folder.remove(&format!("{stem}.answer"))?;
@@ -265,6 +277,30 @@ impl Outbox {
 }
 
 impl Folder {
+    /// Held while a file is written, removed, or read and opened.
+    fn shared(&self) -> RwLockReadGuard<'_, ()> {
+        self.moving.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keyring(&self) -> Result<Arc<Keyring>, OutboxError> {
+        self.keys.current().map_err(|_| OutboxError::Sealing)
+    }
+
+    const fn binding(&self, owner: Owner) -> OwnerBinding {
+        OwnerBinding { organisation: self.organisation, owner }
+    }
+
+    /// Seals for a file. Within the turn in which the file is written: once a look at the keys had the folder alone, nothing more comes under a
+    /// former one.
+    fn seal(&self, owner: Owner, secret: &Secret, entropy: &dyn Entropy) -> Result<Vec<u8>, OutboxError> {
+        let sealed = self.keyring()?.seal(&self.binding(owner), secret, entropy);
+        sealed.map(|sealed| sealed.to_bytes().to_vec()).map_err(|_| OutboxError::Sealing)
+    }
+
+    fn unseal(&self, keyring: &Keyring, owner: Owner, bytes: &[u8]) -> Option<Secret> {
+        keyring.unseal(&self.binding(owner), &Sealed::from_bytes(bytes).ok()?).ok()
+    }
+
     fn remove(&self, name: &str) -> Result<(), OutboxError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {

@@ -19,7 +19,7 @@ use leasehold_identity::{
     subject_token::{Declared, Presented},
 };
 use leasehold_policy::AdministratorAction;
-use leasehold_vault::{Owner, OwnerBinding, Secret};
+use leasehold_vault::{Keyring, Owner, OwnerBinding, Secret};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 
@@ -181,13 +181,13 @@ impl Control {
         let binding = self.sign_in_secret_binding(identity_provider);
         let secret = Secret::copy_of(new.client_secret.expose_secret().as_bytes())
             .map_err(|error| Problem::invalid("client_secret", error))?;
-        let secret = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)?;
-        let command = identity_provider::Command::Register {
-            identity_provider,
-            registration: registration.clone(),
-            secret,
+        let seal = |keyring: &Keyring| {
+            let secret = tokens::seal_owned(keyring, self.entropy(), &binding, &secret)?;
+            let registration = registration.clone();
+            let command = identity_provider::Command::Register { identity_provider, registration, secret };
+            Ok(Command::IdentityProvider(command))
         };
-        self.propose(caller, Command::IdentityProvider(command)).await?;
+        self.propose_sealed(caller, seal).await?;
         self.read_now(|state| {
             state
                 .identity_providers
@@ -213,9 +213,13 @@ impl Control {
         let secret = Secret::copy_of(clear.expose_secret().as_bytes())
             .map_err(|error| Problem::invalid("client_secret", error))?;
         let binding = self.sign_in_secret_binding(known.id);
-        let secret = tokens::seal_owned(self.keyring(), self.entropy(), &binding, &secret)?;
-        let command = identity_provider::Command::ReplaceSecret { identity_provider: known.id, secret };
-        self.propose(caller, Command::IdentityProvider(command)).await.map(drop)
+        let _turn = self.0.sign_in_secrets.lock().await;
+        let seal = |keyring: &Keyring| {
+            let secret = tokens::seal_owned(keyring, self.entropy(), &binding, &secret)?;
+            let command = identity_provider::Command::ReplaceSecret { identity_provider: known.id, secret };
+            Ok(Command::IdentityProvider(command))
+        };
+        self.propose_sealed(caller, seal).await.map(drop)
     }
 
     /// The identity providers.
@@ -232,7 +236,7 @@ impl Control {
         format!("{}/signin/{}", self.settings().public_url.as_str().trim_end_matches('/'), provider.id)
     }
 
-    fn sign_in_secret_binding(&self, id: IdentityProviderId) -> OwnerBinding {
+    pub(crate) fn sign_in_secret_binding(&self, id: IdentityProviderId) -> OwnerBinding {
         OwnerBinding { organisation: self.organisation(), owner: Owner::SignInSecret(id, ONLY_SECRET) }
     }
 
@@ -287,7 +291,7 @@ impl Control {
             .ok_or(Problem::Unknown(Kind::IdentityProvider))?;
         let secret = match self.blob(&BlobKey::IdentityProviderSecret(id))? {
             Some(blob) => {
-                Some(tokens::unseal_owned(self.keyring(), &self.sign_in_secret_binding(id), &blob)?)
+                Some(tokens::unseal_owned(&self.keyring(), &self.sign_in_secret_binding(id), &blob)?)
             }
             None => None,
         };

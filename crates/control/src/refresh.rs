@@ -26,9 +26,11 @@ use leasehold_upstream::{
     catalogue::Provider,
     token::{Refresh, TokenSet, parse_token_answer},
 };
+use leasehold_vault::Keyring;
 use tokio::{sync::watch, time::Duration};
 
 use crate::{
+    caller::Caller,
     control::Control,
     counterpart::Line,
     outbox::{Attempt, Kept, OutboxError},
@@ -135,7 +137,7 @@ impl Control {
         let blob = self
             .blob(&BlobKey::Tokens(grant, generation))?
             .ok_or_else(|| Problem::fault("refresh a grant", &"its token set is gone"))?;
-        let Some(refresh_token) = tokens::unseal_refresh(self.keyring(), place, &blob)? else {
+        let Some(refresh_token) = tokens::unseal_refresh(&self.keyring(), place, &blob)? else {
             return Err(Rejection::NoRefreshToken.into());
         };
         failpoint!("refresh.before-intent");
@@ -195,7 +197,7 @@ impl Control {
                 Err(error) => return self.fail(intent, line.connector.id, error.class()).await,
             };
             failpoint!("refresh.answered");
-            match self.outbox().keep(self.entropy(), intent.key(), sent_at, &answer).await {
+            match self.outbox().keep(self.shared_entropy(), intent.key(), sent_at, &answer).await {
                 Ok(()) => {}
                 Err(OutboxError::TooLong) => {
                     return self.fail(intent, line.connector.id, ProviderFailure::Malformed).await;
@@ -227,7 +229,7 @@ impl Control {
     ) -> Landing {
         let place = self.place(grant);
         let granted = set.scopes.scopes().clone();
-        let mut facts = tokens::facts(self.keyring(), &set)?;
+        let mut facts = tokens::facts(&self.keyring(), &set)?;
         let mut clear = ClearTokens::from(set);
         // No refresh token in the answer means that the one before stays.
         if clear.refresh_token.is_none() {
@@ -240,15 +242,18 @@ impl Control {
         let idle = provider.entry.lifetimes.refresh_token_idle_secs.map(Span::from_secs);
         let facts = with_known_ends(facts, grant, sent_at, idle);
         let next = Place { generation: intent.generation + 1, ..place };
-        let tokens = tokens::seal(self.keyring(), self.entropy(), next, &clear)?;
         let Intent { grant, generation, attempt } = intent;
-        let command = grant::Command::CommitRefresh { grant, generation, attempt, granted, tokens, facts };
-        self.settle(intent, command, Afterwards::Forget).await
+        let seal = |keyring: &Keyring| {
+            let tokens = tokens::seal(keyring, self.entropy(), next, &clear)?;
+            let (granted, facts) = (granted.clone(), facts.clone());
+            Ok(grant::Command::CommitRefresh { grant, generation, attempt, granted, tokens, facts })
+        };
+        self.settle_sealed(intent, seal, Afterwards::Forget).await
     }
 
     fn present_refresh_token(&self, place: Place) -> Result<Option<secrecy::SecretString>, Problem> {
         match self.blob(&BlobKey::Tokens(place.grant, place.generation))? {
-            Some(blob) => tokens::unseal_refresh(self.keyring(), place, &blob),
+            Some(blob) => tokens::unseal_refresh(&self.keyring(), place, &blob),
             None => Ok(None),
         }
     }
@@ -266,7 +271,7 @@ impl Control {
         let Some(blob) = self.blob(&BlobKey::Tokens(place.grant, place.generation))? else {
             return Ok(BTreeMap::new());
         };
-        let mut before = tokens::unseal_access(self.keyring(), place, &blob)?.metadata;
+        let mut before = tokens::unseal_access(&self.keyring(), place, &blob)?.metadata;
         before.retain(|name, _| kept.contains(name));
         Ok(before)
     }
@@ -322,9 +327,20 @@ impl Control {
 
     /// Proposes an outcome until the cluster has it, or says that it is superseded; then the outbox forgets, or keeps what may be needed.
     async fn settle(&self, intent: Intent, command: grant::Command, afterwards: Afterwards) -> Landing {
+        self.settle_sealed(intent, |_| Ok(command.clone()), afterwards).await
+    }
+
+    /// The same for an outcome with tokens, which are sealed for each try.
+    async fn settle_sealed(
+        &self,
+        intent: Intent,
+        seal: impl Fn(&Keyring) -> Result<grant::Command, Problem>,
+        afterwards: Afterwards,
+    ) -> Landing {
+        let cluster = Caller { actor: self.cluster(), request: None };
         failpoint!("refresh.before-outcome");
         let superseded = loop {
-            match self.propose_as_cluster(Command::Grant(command.clone())).await {
+            match self.propose_sealed(&cluster, |keyring| seal(keyring).map(Command::Grant)).await {
                 Ok(_) | Err(Problem::Rejected(Rejection::Unchanged(_))) => break false,
                 Err(Problem::Rejected(Rejection::Superseded | Rejection::Unknown(_))) => break true,
                 Err(Problem::NoLeader { .. } | Problem::Overloaded | Problem::OutcomeUnknown) => {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use leasehold_domain::{
     authorization::TokenFacts,
     id::{AuthorizationId, ConnectorId, GrantId, OrganisationId, SubjectId},
+    state::BlobKey,
     text::{Fingerprint, Sealed as SealedBlob},
 };
 use leasehold_upstream::token::TokenSet;
@@ -207,22 +208,108 @@ pub(crate) fn unseal_refresh(
     Ok(Some(SecretString::from(text.to_owned())))
 }
 
+/// A key under which something is, as that says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Under {
+    pub(crate) purpose: Purpose,
+    pub(crate) version: u32,
+    pub(crate) check: [u8; 16],
+}
+
+/// The keys under which a blob is; none where it is not sealed.
+pub(crate) fn sealed_under(key: &BlobKey, blob: &SealedBlob) -> Result<Vec<Under>, Problem> {
+    match key {
+        BlobKey::RootCheck | BlobKey::WrappedKey(..) | BlobKey::PolicyText | BlobKey::Note(_) => {
+            Ok(Vec::new())
+        }
+        BlobKey::Tokens(..) => {
+            let Stored { access, refresh } = stored(blob)?;
+            [Some(access), refresh]
+                .into_iter()
+                .flatten()
+                .map(|part| {
+                    let key = data_key(&part)?;
+                    Ok(Under { purpose: key.purpose(), version: key.wrapped_with(), check: key.check() })
+                })
+                .collect()
+        }
+        BlobKey::SigningKey
+        | BlobKey::ClientSecret(..)
+        | BlobKey::IdentityProviderSecret(_)
+        | BlobKey::Verifier(_)
+        | BlobKey::PendingTokens(_)
+        | BlobKey::PendingAccount(_)
+        | BlobKey::Account(_) => {
+            let sealed = sealed(blob)?;
+            let (purpose, version, check) = (sealed.purpose(), sealed.key_version(), sealed.check());
+            Ok(vec![Under { purpose, version, check }])
+        }
+    }
+}
+
+/// The same token set with its data keys wrapped by the current keys; none where they are. The tokens stay sealed.
+pub(crate) fn rewrap(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    grant: GrantId,
+    blob: &SealedBlob,
+) -> Result<Option<SealedBlob>, Problem> {
+    let mut set = stored(blob)?;
+    let mut changed = false;
+    for part in [Some(&mut set.access), set.refresh.as_mut()].into_iter().flatten() {
+        let anew = keyring
+            .rewrap_data_key(grant, &data_key(part)?, entropy)
+            .map_err(|error| Problem::fault("wrap a data key anew", &error))?;
+        if let Some(anew) = anew {
+            part.key = anew.to_bytes().to_vec();
+            changed = true;
+        }
+    }
+    if !changed {
+        return Ok(None);
+    }
+    let stored =
+        minicbor::to_vec(set).map_err(|error| Problem::fault("encode a sealed token set", &error))?;
+    SealedBlob::new(stored).map(Some).ok_or_else(|| Problem::fault("seal a token set", &"it is too long"))
+}
+
+/// The same secret under the current key; none where it is.
+pub(crate) fn reseal_owned(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    binding: &OwnerBinding,
+    blob: &SealedBlob,
+) -> Result<Option<SealedBlob>, Problem> {
+    let sealed = sealed(blob)?;
+    if keyring.current_version(sealed.purpose()) == Ok(sealed.key_version()) {
+        return Ok(None);
+    }
+    let secret = unseal_owned(keyring, binding, blob)?;
+    seal_owned(keyring, entropy, binding, &secret).map(Some)
+}
+
+fn data_key(part: &Part) -> Result<WrappedDataKey, Problem> {
+    WrappedDataKey::from_bytes(&part.key).map_err(|error| Problem::fault("read a wrapped data key", &error))
+}
+
+fn sealed(blob: &SealedBlob) -> Result<Sealed, Problem> {
+    Sealed::from_bytes(blob.as_bytes()).map_err(|error| Problem::fault("read a sealed secret", &error))
+}
+
 fn stored(blob: &SealedBlob) -> Result<Stored, Problem> {
     minicbor::decode(blob.as_bytes()).map_err(|error| Problem::fault("decode a sealed token set", &error))
 }
 
 fn unseal_part(keyring: &Keyring, place: Place, field: Field, part: &Part) -> Result<Secret, Problem> {
-    let wrapped = WrappedDataKey::from_bytes(&part.key)
-        .map_err(|error| Problem::fault("read a wrapped data key", &error))?;
     let key: DataKey = keyring
-        .open_data_key(place.grant, &wrapped)
+        .open_data_key(place.grant, &data_key(part)?)
         .map_err(|error| Problem::fault("open a data key", &error))?;
     let sealed =
         Sealed::from_bytes(&part.sealed).map_err(|error| Problem::fault("read a sealed token", &error))?;
     key.unseal(&place.binding(field), &sealed).map_err(|error| Problem::fault("open a sealed token", &error))
 }
 
-fn pending(organisation: OrganisationId, authorization: AuthorizationId) -> OwnerBinding {
+pub(crate) fn pending(organisation: OrganisationId, authorization: AuthorizationId) -> OwnerBinding {
     let owner = Owner::OutboxEntry { owner: OutboxOwner::Authorization(authorization), attempt: PENDING };
     OwnerBinding { organisation, owner }
 }
@@ -266,9 +353,7 @@ pub(crate) fn unseal_owned(
     binding: &OwnerBinding,
     blob: &SealedBlob,
 ) -> Result<Secret, Problem> {
-    let sealed = Sealed::from_bytes(blob.as_bytes())
-        .map_err(|error| Problem::fault("read a sealed secret", &error))?;
-    keyring.unseal(binding, &sealed).map_err(|error| Problem::fault("open a sealed secret", &error))
+    keyring.unseal(binding, &sealed(blob)?).map_err(|error| Problem::fault("open a sealed secret", &error))
 }
 
 /// Under what the name of an account is sealed: for a consent on its way, then for the grant.

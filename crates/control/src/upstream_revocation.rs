@@ -82,8 +82,8 @@ impl Control {
                 for generation in known.generations_to_revoke() {
                     let Some(blob) = self.blob(&BlobKey::Tokens(id, generation))? else { continue };
                     let place = Place { generation, ..self.place(&known) };
-                    let mut clear = tokens::unseal_access(self.keyring(), place, &blob)?;
-                    clear.refresh_token = tokens::unseal_refresh(self.keyring(), place, &blob)?;
+                    let mut clear = tokens::unseal_access(&self.keyring(), place, &blob)?;
+                    clear.refresh_token = tokens::unseal_refresh(&self.keyring(), place, &blob)?;
                     sets.push(clear);
                 }
                 let connector = self.connector_of(known.key.connector)?;
@@ -94,7 +94,7 @@ impl Control {
                 let (Some(known), Some(blob)) = (known, self.blob(&BlobKey::PendingTokens(id))?) else {
                     return Ok(None);
                 };
-                let clear = tokens::unseal_pending(self.keyring(), self.organisation(), id, &blob)?;
+                let clear = tokens::unseal_pending(&self.keyring(), self.organisation(), id, &blob)?;
                 Ok(Some((self.connector_of(known.connector)?, vec![clear])))
             }
         }

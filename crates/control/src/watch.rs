@@ -212,7 +212,7 @@ fn may_end_leases(event: &Event) -> bool {
     use leasehold_domain::{connector, mcp_server, subject, workload};
     match event {
         Event::Revocation(_)
-        | Event::Subject(subject::Event::Disabled { .. })
+        | Event::Subject(subject::Event::Disabled { .. } | subject::Event::Erased { .. })
         | Event::Connector(connector::Event::Disabled { .. })
         | Event::McpServer(mcp_server::Event::Disabled { .. })
         | Event::Workload(workload::Event::Disabled { .. }) => true,
@@ -221,7 +221,9 @@ fn may_end_leases(event: &Event) -> bool {
             subject::Event::Registered { .. }
             | subject::Event::Pinned { .. }
             | subject::Event::SignedIn { .. }
-            | subject::Event::Enabled { .. },
+            | subject::Event::Enabled { .. }
+            | subject::Event::TokensAbandoned { .. }
+            | subject::Event::ErasureFinished { .. },
         )
         | Event::Connector(
             connector::Event::Registered { .. }

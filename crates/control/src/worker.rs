@@ -191,6 +191,7 @@ impl Control {
             if self.something_to_forget() {
                 self.propose_as_cluster(Command::Tick).await?;
             }
+            self.continue_erasures().await;
         }
         let unsigned = self.lines_unsigned();
         if unsigned >= CHECKPOINT_LINES || (unsigned > 0 && now >= looks.checkpoint_at) {

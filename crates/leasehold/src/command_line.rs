@@ -24,6 +24,7 @@ mod export;
 mod failure;
 mod grant;
 mod idp;
+mod keys;
 mod lease;
 mod login;
 mod man;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Lease(lease::Lease),
     Revoke(revoke::RevokeArgs),
     #[command(subcommand)]
+    Keys(keys::Keys),
+    #[command(subcommand)]
     Access(access::Access),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -152,6 +155,7 @@ async fn run(command_line: CommandLine) -> Result<(), Failure> {
         Command::Grant(command) => command.run(context).await,
         Command::Lease(command) => command.run(context).await,
         Command::Revoke(args) => args.run(context).await,
+        Command::Keys(command) => command.run(context).await,
         Command::Access(command) => command.run(context).await,
         Command::Audit(command) => command.run(context).await,
         Command::Completions(args) => args.run(context),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use leasehold::node::data::DataDir;
 use leasehold_consensus::{Config, LogOptions, Replica};
-use leasehold_control::{Founding, Outbox, SystemClock, found, open_keyring};
+use leasehold_control::{Founding, Keys, Outbox, SystemClock, check_keys, found};
 use leasehold_domain::{id::LeaseId, state::BlobKey};
 use leasehold_ledger::{Hash, Ledger, Options, Scrub};
 use leasehold_vault::{OsEntropy, RootKeySource};
@@ -70,7 +70,7 @@ impl Opened {
             tokio::task::spawn_blocking(move || Ledger::open(&dir, Options::default(), Box::new(on_fatal)));
         let ledger = opened.await?.context("cannot open the ledger")?;
         if ledger.read(|state| state.singular.organisation.is_some())? {
-            open_keyring(&ledger, &root_key).context("cannot open the keys of this data directory")?;
+            check_keys(&ledger, &root_key, None).context("cannot open the keys of this data directory")?;
         }
         let config = Config {
             cluster: identity.cluster()?,
@@ -91,7 +91,7 @@ impl Opened {
                 format!("cannot start consensus as the node of {}", data.identity_file().display())
             })?;
         let opened = Self { ledger, replica, faults };
-        match opened.recovered(&data, &root_key).await {
+        match opened.recovered(&data, root_key).await {
             Ok(()) => Ok(opened),
             Err(error) => {
                 let said = opened.said();
@@ -101,16 +101,18 @@ impl Opened {
         }
     }
 
-    async fn recovered(&self, data: &DataDir, root_key: &leasehold_vault::RootKey) -> anyhow::Result<()> {
+    async fn recovered(&self, data: &DataDir, root_key: leasehold_vault::RootKey) -> anyhow::Result<()> {
         self.replica.initialise().await.context("cannot begin the cluster")?;
         self.replica.recovered(RECOVERY_MAX).await.context("the node has not caught up with itself")?;
-        let founding = Founding { root_key, origin: "leasehold.local/dev", development: true, node: 1 };
+        let founding =
+            Founding { root_key: &root_key, origin: "leasehold.local/dev", development: true, node: 1 };
         found(&self.replica, &self.ledger, &SystemClock, &OsEntropy, &founding)
             .await
             .context("cannot found the organisation")?;
-        let (keyring, _) = open_keyring(&self.ledger, root_key).context("cannot open the keys")?;
-        let organisation = keyring.organisation();
-        Outbox::open(&data.outbox(), organisation, Arc::new(keyring)).context("cannot open the outbox")?;
+        let (keys, _) = Keys::open(self.ledger.clone(), root_key).context("cannot open the keys")?;
+        let keys = Arc::new(keys);
+        let organisation = keys.current().context("cannot open the keys")?.organisation();
+        Outbox::open(&data.outbox(), organisation, keys).context("cannot open the outbox")?;
         Ok(())
     }
 

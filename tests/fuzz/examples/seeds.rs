@@ -15,7 +15,7 @@ use leasehold_upstream::{
     transport::Completeness,
 };
 use leasehold_vault::{
-    CheckpointSigner, CredentialKind, CredentialSecret, KeyName, Keyring, OsEntropy, RootKey,
+    CheckpointSigner, CredentialKind, CredentialSecret, KeyName, Keyring, OsEntropy, RecoveryCopy, RootKey,
 };
 use leasehold_wal::{Expectation, Fs, Identity, LogId, Options, Vote, Wal, testing::SimFs};
 use zeroize::Zeroizing;
@@ -140,13 +140,20 @@ fn keys() -> anyhow::Result<()> {
     write("root_key", "genuine", &line)?;
     write("root_key", "twice", &[line.as_slice(), &line].concat())?;
     write("root_key", "cut-off", line.get(..line.len() - 3).unwrap_or_default())?;
+    let (keyring, _) = Keyring::generate(OrganisationId::from_bytes([7; 16]), &root, &OsEntropy);
+    let copy = RecoveryCopy::make(&keyring, &RootKey::draw(&OsEntropy), &OsEntropy).to_text();
+    write("recovery_copy", "genuine", copy.as_bytes())?;
+    write("recovery_copy", "no-newline", copy.trim_end().as_bytes())?;
+    write("recovery_copy", "crlf", copy.replace('\n', "\r\n").as_bytes())?;
+    write("recovery_copy", "twice", copy.repeat(2).as_bytes())?;
+    write("recovery_copy", "no-key", copy.lines().take(2).collect::<Vec<_>>().join("\n").as_bytes())?;
+    write("recovery_copy", "cut-off", copy.as_bytes().get(..copy.len() - 9).unwrap_or_default())?;
     for (name, kind) in [("workload", CredentialKind::Workload), ("bootstrap", CredentialKind::Bootstrap)] {
         let credential = CredentialSecret::draw(kind, CredentialId::from_bytes([9; 16]), &OsEntropy).reveal();
         write("credential", name, credential.as_bytes())?;
         write("credential", &format!("bearer-{name}"), format!("Bearer {}", credential.as_str()).as_bytes())?;
         write("credential", &format!("{name}-cut-off"), credential.as_bytes().get(..40).unwrap_or_default())?;
     }
-    let (keyring, _) = Keyring::generate(OrganisationId::from_bytes([7; 16]), &root, &OsEntropy);
     let (signer, _) = CheckpointSigner::draw(KeyName::new("ledger.example")?, 1, &keyring, &OsEntropy)?;
     let text = "ledger.example\n42\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
     let note = signer.sign_note(text)?;

@@ -153,7 +153,7 @@ pub const ALL: [Known; 23] = [
 ];
 
 /// Text fields whose names sound like secrets and are none, and why.
-pub const NO_SECRETS: [(&str, &str); 10] = [
+pub const NO_SECRETS: [(&str, &str); 13] = [
     ("GetCheckpointResponse.verifier", "a public key"),
     ("AddConnectorSecretResponse.secret", "the id of what was added"),
     ("Connector.secrets", "ids"),
@@ -164,6 +164,9 @@ pub const NO_SECRETS: [(&str, &str); 10] = [
     ("Lease.token_type", "a word such as Bearer"),
     ("Endpoints.token", "the URL of an endpoint"),
     ("StreamError.reason", "a stable code"),
+    ("KeyStatusResponse.root_key_check", "a check value, which tells keys apart and nothing else"),
+    ("GetWrappedKeysResponse.keys", "keys wrapped by the root key: ciphertext"),
+    ("GetWrappedKeysResponse.root_key_check", "a check value, which tells keys apart and nothing else"),
 ];
 
 /// Words of answers that say why, as stable codes: no free text.
@@ -171,7 +174,7 @@ pub const STABLE_REASONS: [&str; 3] =
     ["Grant.reason", "WaitAuthorizationResponse.reason", "LeaseEnded.reason"];
 
 /// Options of the configuration that hold and lead to no secret.
-pub const PLAIN_OPTIONS: [&str; 24] = [
+pub const PLAIN_OPTIONS: [&str; 27] = [
     "data_dir",
     "node",
     "origin",
@@ -191,6 +194,9 @@ pub const PLAIN_OPTIONS: [&str; 24] = [
     "vouched_subjects_max",
     "drain_delay_seconds",
     "root_key",
+    "previous_root_key",
+    "recovery",
+    "recovery.copy_file",
     "tls",
     "tls.certificate_file",
     "tls.client_ca_file",
@@ -199,5 +205,10 @@ pub const PLAIN_OPTIONS: [&str; 24] = [
 ];
 
 /// Options that lead to a secret which is not planted here, and where it is looked for.
-pub const ELSEWHERE: [(&str, &str); 1] =
-    [("egress_proxy_credentials_file", "crates/leasehold/tests/it/serve_egress.rs")];
+pub const ELSEWHERE: [(&str, &str); 5] = [
+    ("egress_proxy_credentials_file", "crates/leasehold/tests/it/serve_egress.rs"),
+    ("previous_root_key.file", "crates/leasehold/tests/it/serve_root_key.rs"),
+    ("previous_root_key.environment", "crates/leasehold/tests/it/serve_root_key.rs"),
+    ("previous_root_key.command", "crates/leasehold/tests/it/serve_root_key.rs"),
+    ("recovery.key_file", "crates/leasehold/tests/it/serve_root_key.rs"),
+];

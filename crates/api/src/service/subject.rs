@@ -8,10 +8,11 @@ use leasehold_domain::{
 };
 use leasehold_proto::v1::{
     DisableSubjectRequest, DisableSubjectResponse, EnableSubjectRequest, EnableSubjectResponse,
-    ListIdentityProvidersRequest, ListIdentityProvidersResponse, ListSubjectsRequest, ListSubjectsResponse,
-    RegisterIdentityProviderRequest, RegisterIdentityProviderResponse, RegisterSubjectRequest,
-    RegisterSubjectResponse, ReplaceIdentityProviderSecretRequest, ReplaceIdentityProviderSecretResponse,
-    Subject, SubjectKind, subject_service_server::SubjectService,
+    EraseSubjectRequest, EraseSubjectResponse, ListIdentityProvidersRequest, ListIdentityProvidersResponse,
+    ListSubjectsRequest, ListSubjectsResponse, RegisterIdentityProviderRequest,
+    RegisterIdentityProviderResponse, RegisterSubjectRequest, RegisterSubjectResponse,
+    ReplaceIdentityProviderSecretRequest, ReplaceIdentityProviderSecretResponse, Subject, SubjectKind,
+    subject_service_server::SubjectService,
 };
 use tonic::Request;
 
@@ -92,6 +93,22 @@ impl SubjectService for Subjects {
             let subject = fields::reference("subject", &ask.subject)?;
             call.control.enable_subject(&call.caller, subject).await?;
             Ok(EnableSubjectResponse {})
+        })
+        .await
+    }
+
+    async fn erase(&self, request: Request<EraseSubjectRequest>) -> Answer<EraseSubjectResponse> {
+        let (call, mut ask) = Call::begin(&self.control, "erase the subject", request)?;
+        call.answer(async {
+            let caller = call.caller.clone().with_request(request_id::key(&mut ask)?);
+            let subject = fields::reference("subject", &ask.subject)?;
+            let order = call.control.erase_subject(&caller, subject).await?;
+            Ok(EraseSubjectResponse {
+                seq: order.seq,
+                subject: order.subject.to_string(),
+                live_state_by: Some(view::timestamp(order.live_state_by)),
+                erasure_complete_after: order.complete_after,
+            })
         })
         .await
     }

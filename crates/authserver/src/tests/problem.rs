@@ -18,6 +18,7 @@ fn what_is_wrong_with_the_subjects_token_is_wrong_with_the_request() {
     assert_eq!(told(Problem::SubjectTokenInvalid), (400, "invalid_request", "SUBJECT_TOKEN_INVALID"));
     assert_eq!(told(Problem::Unknown(Kind::Subject)), (400, "invalid_request", "SUBJECT_UNKNOWN"));
     assert_eq!(rejection(Rejection::Disabled(Kind::Subject)), (400, "invalid_request", "DISABLED"));
+    assert_eq!(rejection(Rejection::SubjectErased), (400, "invalid_request", "SUBJECT_ERASED"));
 }
 
 #[test]

@@ -234,7 +234,7 @@ async fn a_browser_holds_a_bounded_number_of_states() {
     for (age, other) in others.iter().enumerate() {
         let at = world.control.now() + leasehold_domain::time::Span::from_secs(age as u64);
         let state = crate::state_cookie::StateCookie::new(*other, digest, "s".to_owned().into(), at);
-        let value = state.seal(world.control.keyring(), world.control.entropy()).unwrap();
+        let value = state.seal(&world.control.keyring(), world.control.entropy()).unwrap();
         cookie = format!("{cookie}; __Host-leasehold-state-{other}={value}");
     }
     let headers = [

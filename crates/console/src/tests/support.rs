@@ -10,8 +10,8 @@ use axum::{
 };
 use leasehold_consensus::{Config, DiskFs, LogOptions, Replica};
 use leasehold_control::{
-    Caller, Control, Credentials, Founding, NewConnector, NewIdentityProvider, NewSubject, Outbox, Parts,
-    SystemClock, found, open_keyring,
+    Caller, Control, Credentials, Founding, Keys, NewConnector, NewIdentityProvider, NewSubject, Outbox,
+    Parts, SystemClock, found,
 };
 use leasehold_domain::{
     actor::{Actor, Principal},
@@ -182,7 +182,7 @@ impl World {
     pub(super) fn session(&self, name: &str) -> (String, String) {
         let session =
             Session::signed_in(self.subject(name), self.idp, u64::MAX, self.control.now(), &OsEntropy);
-        let value = session::encode(self.control.keyring(), &session, &OsEntropy).unwrap();
+        let value = session::encode(&self.control.keyring(), &session, &OsEntropy).unwrap();
         (value, session.csrf_token().to_string())
     }
 
@@ -253,16 +253,16 @@ async fn control(dir: &TempDir, public_url: Url) -> Control {
     let root_key = RootKey::draw(&OsEntropy);
     let founding = Founding { root_key: &root_key, origin: "ledger.test/1", development: true, node: NODE };
     found(&replica, &ledger, &SystemClock, &OsEntropy, &founding).await.unwrap();
-    let (keyring, signer) = open_keyring(&ledger, &root_key).unwrap();
-    let keyring = Arc::new(keyring);
-    let outbox =
-        Outbox::open(&dir.path().join("outbox"), keyring.organisation(), Arc::clone(&keyring)).unwrap();
+    let (keys, signer) = Keys::open(ledger.clone(), root_key).unwrap();
+    let keys = Arc::new(keys);
+    let organisation = keys.current().unwrap().organisation();
+    let outbox = Outbox::open(&dir.path().join("outbox"), organisation, Arc::clone(&keys)).unwrap();
     let egress = Egress { allow_loopback: true, ..Egress::default() };
     let transport = TransportSettings { egress, trust: Trust::Nobody, ..TransportSettings::default() };
     Control::new(Parts {
         replica: Arc::new(replica),
         ledger,
-        keyring,
+        keys,
         signer: Arc::new(signer),
         catalogue: Arc::new(Catalogue::load(None).unwrap()),
         transport: Transport::new(transport).unwrap(),

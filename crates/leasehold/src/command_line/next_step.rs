@@ -44,6 +44,12 @@ fn advice(code: &str) -> Option<&'static str> {
         }
         "SCOPES_NOT_REGISTERED" => "register what the MCP server needs: `leasehold mcp-server update`",
         "INJECT_ONLY" => "only gateways may have this connector's tokens: use a gateway's profile",
+        "KEY_CURRENT" => "rotate it first: `leasehold keys rotate`",
+        "KEY_IN_USE" => {
+            "move what is under it with `leasehold keys rewrap`, see what is left with `leasehold keys status`, and repeat"
+        }
+        "SUBJECT_ERASED" => "nothing: an erased subject does not come back; register whoever it is anew",
+        "RECOVERY_COPY_OLD" => "make a new one: `leasehold keys recovery-copy`",
         "LEASE_ENDED" | "TOKEN_EXPIRED" => "acquire a new lease",
         "AUTHORIZATION_EXPIRED" | "AUTHORIZATION_NOT_OPEN" => "start a new consent: `leasehold connect`",
         "BOOTSTRAP_CLOSED" => "the cluster has an administrator already: ask them for a credential",

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use leasehold_client::v1::{
-    self, DisableSubjectRequest, EnableSubjectRequest, ListSubjectsRequest, RegisterSubjectRequest,
-    SubjectKind,
+    self, DisableSubjectRequest, EnableSubjectRequest, EraseSubjectRequest, ListSubjectsRequest,
+    RegisterSubjectRequest, SubjectKind,
 };
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     failure::{During as _, Failure, incomplete},
     paging::{Page, Paging},
     progress::say,
-    record::{Record, word},
+    record::{Record, Value, word},
     shared::Repeat,
     view::List,
 };
@@ -29,6 +29,7 @@ pub(crate) enum Subject {
         /// Its id or user name
         subject: String,
     },
+    Erase(EraseArgs),
 }
 
 /// Register a subject
@@ -90,6 +91,7 @@ impl Subject {
             Self::List(args) => args.run(context).await,
             Self::Disable(args) => args.run(context).await,
             Self::Enable { subject } => enable(context, subject).await,
+            Self::Erase(args) => args.run(context).await,
         }
     }
 }
@@ -139,6 +141,33 @@ impl DisableArgs {
         };
         let answer = client.subjects().disable(ask(request)).await.during("disable the subject")?;
         context.output.one(&Record::default().with("seq", answer.seq))
+    }
+}
+
+/// Forget who a subject was, for ever: names, email, identifiers and notes go, its grants are revoked
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  leasehold subject erase alice\n\nIts tokens are revoked at their providers first; what is sealed for it is gone from live state by\nthe moment shown as live_state_by, revoked or not. The ledger keeps its id. What was copied\nbefore, in logs, snapshots and backups, is told under erasure_complete_after."
+)]
+pub(crate) struct EraseArgs {
+    /// Its id or user name
+    subject: String,
+    #[command(flatten)]
+    repeat: Repeat,
+}
+
+impl EraseArgs {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = context.client().await?;
+        let request = EraseSubjectRequest { subject: self.subject, request_id: self.repeat.request_id };
+        let answer = client.subjects().erase(ask(request)).await.during("erase the subject")?;
+        context.output.one(
+            &Record::default()
+                .with("subject", answer.subject)
+                .with("seq", answer.seq)
+                .with("live_state_by", answer.live_state_by)
+                .with("erasure_complete_after", Value::Lines(answer.erasure_complete_after.join("\n"))),
+        )
     }
 }
 

@@ -24,6 +24,8 @@ const VOUCHED_SUBJECTS: RangeInclusive<u64> = 1..=1_000_000;
 const SHARE_PERCENT: RangeInclusive<u64> = 0..=100;
 /// How long a node that stops still accepts, in seconds.
 const DRAIN_DELAY_SECONDS: RangeInclusive<u64> = 0..=60;
+/// What a table that says where a root key comes from has in it.
+const ONE_SOURCE: &str = "it needs exactly one of file, environment and command";
 /// The longest origin line, in bytes.
 const ORIGIN_LEN_MAX: usize = 128;
 
@@ -47,6 +49,10 @@ pub struct Config {
 /// The options that a file can leave out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Optional {
+    /// Where the root key before comes from, while it is replaced.
+    pub previous_root_key: Option<RootKeySource>,
+    /// What opens the keys when the root key is lost.
+    pub recovery: Option<RecoveryFiles>,
     /// Where gRPC listens.
     pub grpc_address: SocketAddr,
     /// Certificates for gRPC.
@@ -94,6 +100,15 @@ pub struct TlsFiles {
     pub client_ca_file: Option<PathBuf>,
 }
 
+/// A recovery copy and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryFiles {
+    /// The copy.
+    pub copy_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+}
+
 /// What a file says, as far as it can be read: what names other files is there even where something else is wrong, so that those can be
 /// looked at in the same run.
 #[derive(Debug)]
@@ -138,7 +153,10 @@ fn parse_into(text: &str, read: &mut Read) -> Parsed {
     let node = file.within_or("node", 1, 1..=u64::MAX, read);
     let origin: Option<String> = file.required("origin", read);
     let public_url: Option<Url> = file.required("public_url", read);
-    let root_key = root_key(&mut file, read);
+    let root_key = root_key("root_key", &mut file, read);
+    if root_key.is_none() && file.line("root_key").is_none() {
+        read.find(None, "root_key", format!("is missing: {ONE_SOURCE}"));
+    }
     let options = optional(&mut file, read);
     if let Some(origin) = &origin
         && (origin.len() > ORIGIN_LEN_MAX
@@ -149,6 +167,10 @@ fn parse_into(text: &str, read: &mut Read) -> Parsed {
     }
     if let Some(problem) = public_url.as_ref().and_then(|url| of_public_url(url, &options)) {
         read.find(file.line("public_url"), "public_url", problem);
+    }
+    if file.line("previous_root_key").is_some() && file.line("recovery").is_some() {
+        let problem = "previous_root_key says already what opens the keys: leave one of them out";
+        read.find(file.line("recovery"), "recovery", problem);
     }
     of_ports(&options, &file, read);
     of_proxy(&options, &file, read);
@@ -166,6 +188,8 @@ fn optional(file: &mut Options<'_>, read: &mut Read) -> Optional {
     let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let vouched = file.within_or("vouched_subjects_max", 1000, VOUCHED_SUBJECTS, read);
     Optional {
+        previous_root_key: root_key("previous_root_key", file, read),
+        recovery: recovery(file, read),
         grpc_address: file.or("grpc_address", local(7400), read),
         tls: tls("tls", true, file, read),
         console_address: file.or("console_address", local(7401), read),
@@ -195,14 +219,16 @@ fn tls(name: &'static str, clients: bool, file: &mut Options<'_>, read: &mut Rea
     Some(TlsFiles { certificate_file: certificate_file?, key_file: key_file?, client_ca_file })
 }
 
-fn root_key(file: &mut Options<'_>, read: &mut Read) -> Option<RootKeySource> {
-    const ONE: &str = "it needs exactly one of file, environment and command";
-    let Some(mut table) = file.table("root_key", read) else {
-        if file.line("root_key").is_none() {
-            read.find(None, "root_key", format!("is missing: {ONE}"));
-        }
-        return None;
-    };
+fn recovery(file: &mut Options<'_>, read: &mut Read) -> Option<RecoveryFiles> {
+    let mut table = file.table("recovery", read)?;
+    let copy_file = table.required("copy_file", read);
+    let key_file = table.required("key_file", read);
+    table.end(read);
+    Some(RecoveryFiles { copy_file: copy_file?, key_file: key_file? })
+}
+
+fn root_key(name: &'static str, file: &mut Options<'_>, read: &mut Read) -> Option<RootKeySource> {
+    let mut table = file.table(name, read)?;
     let before = read.findings.len();
     let path = table.optional("file", read).map(RootKeySource::File);
     let variable = table.optional("environment", read).map(RootKeySource::Environment);
@@ -211,14 +237,14 @@ fn root_key(file: &mut Options<'_>, read: &mut Read) -> Option<RootKeySource> {
     let mut named = [path, variable, command].into_iter().flatten();
     match (named.next(), named.next()) {
         (Some(RootKeySource::Command(argv)), None) if argv.is_empty() => {
-            read.find(file.line("root_key"), "root_key.command", "it is empty: it needs a program");
+            read.find(file.line(name), &format!("{name}.command"), "it is empty: it needs a program");
             None
         }
         (Some(source), None) => Some(source),
         // What cannot be read was found already.
         (None, _) if read.findings.len() > before => None,
         (None | Some(_), _) => {
-            read.find(file.line("root_key"), "root_key", ONE);
+            read.find(file.line(name), name, ONE_SOURCE);
             None
         }
     }

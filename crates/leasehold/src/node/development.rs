@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use leasehold_control::Clock;
+use leasehold_control::{Clock, FormerKey};
 use leasehold_port::Door;
 use leasehold_sandbox::{Client, Options as SandboxOptions, Person, Sandbox};
 use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust};
@@ -105,6 +105,18 @@ impl Dev {
     /// # Errors
     /// What is in the way, with what to do about it.
     pub async fn start_at(options: &DevOptions, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        Self::start_with(options, clock, None).await
+    }
+
+    /// The same with what opens the keys where the directory's `root.key` does not: it is replaced.
+    ///
+    /// # Errors
+    /// What is in the way, with what to do about it.
+    pub async fn start_with(
+        options: &DevOptions,
+        clock: Arc<dyn Clock>,
+        former: Option<FormerKey>,
+    ) -> anyhow::Result<Self> {
         let temporary = match &options.data_dir {
             Some(_) => None,
             None => Some(
@@ -138,13 +150,14 @@ impl Dev {
         let issuers = secrets.issuers().context(
             "no sandbox has run on this data directory yet: start `leasehold dev` on it with its sandbox first",
         )?;
-        let node = Node::start(NodeOptions {
+        let started = Node::start(NodeOptions {
             data,
             node: 1,
             origin: "leasehold.local/dev".to_owned(),
             development: true,
             public_url,
             root_key,
+            former,
             grpc,
             console,
             exchange,
@@ -163,7 +176,17 @@ impl Dev {
             clock,
             on_fatal: Arc::new(|reason| fatal::stop(reason)),
         })
-        .await?;
+        .await;
+        let node = match started {
+            Ok(node) => node,
+            Err(refused) => {
+                // Its ports are the next start's.
+                if let Some(sandbox) = sandbox {
+                    sandbox.shutdown().await;
+                }
+                return Err(refused);
+            }
+        };
         let furnished = furnish::furnish(&node.control, &issuers, &secrets, &path).await?;
         if let Some(sandbox) = &sandbox {
             furnish::register_redirects(&node.control, sandbox)?;

@@ -2,6 +2,7 @@
 //! `serve --check` ends here.
 
 use anyhow::Context;
+use leasehold_control::FormerKey;
 use leasehold_domain::time::Timestamp;
 use leasehold_port::{Door, Protocol};
 use leasehold_upstream::{
@@ -11,11 +12,11 @@ use leasehold_upstream::{
         Trust,
     },
 };
-use leasehold_vault::{RootKey, RootKeySource};
+use leasehold_vault::{RecoveryCopy, RootKey, RootKeySource};
 
 use super::{
     certificates::{Certificates, read_pem},
-    config::{self, Config, Finding, Optional, TlsFiles},
+    config::{self, Config, Finding, Optional, RecoveryFiles, TlsFiles},
     data::DataDir,
 };
 use crate::private_file::{self, Audience};
@@ -29,6 +30,8 @@ pub struct Prepared {
     pub config: Config,
     /// The root key.
     pub root_key: RootKey,
+    /// What opens the keys where the root key does not yet.
+    pub former: Option<FormerKey>,
     /// The certificates of the ports that have some.
     pub certificates: Vec<Certificates>,
     /// How gRPC is reached.
@@ -54,6 +57,7 @@ pub fn prepare(text: &str, now: Timestamp) -> Result<Prepared, Vec<Finding>> {
         let loaded = source.load().with_context(|| format!("cannot get the root key from {source}"));
         found.or("root_key", loaded)
     });
+    let former = found.former(options);
     let grpc = found.certificates("tls", "grpc", Protocol::Grpc, options.tls.as_ref(), now);
     let console =
         found.certificates("console_tls", "console", Protocol::Pages, options.console_tls.as_ref(), now);
@@ -80,6 +84,7 @@ pub fn prepare(text: &str, now: Timestamp) -> Result<Prepared, Vec<Finding>> {
                 certificates: grpc.into_iter().chain(console).collect(),
                 config,
                 root_key,
+                former,
                 transport,
             })
         }
@@ -122,6 +127,17 @@ impl Found {
             self.0.push(Finding { line: None, option: option.to_owned(), problem });
         })
         .ok()
+    }
+
+    /// What opens the keys where the root key does not yet.
+    fn former(&mut self, options: &Optional) -> Option<FormerKey> {
+        if let Some(source) = &options.previous_root_key {
+            let loaded =
+                source.load().with_context(|| format!("cannot get the former root key from {source}"));
+            return self.or("previous_root_key", loaded.map(FormerKey::RootKey));
+        }
+        let files = options.recovery.as_ref()?;
+        self.or("recovery", recovery(files))
     }
 
     fn certificates(
@@ -176,6 +192,19 @@ impl Found {
             }
         }
     }
+}
+
+/// A recovery copy, and its key if it is this one's.
+fn recovery(files: &RecoveryFiles) -> anyhow::Result<FormerKey> {
+    let shown = files.copy_file.display();
+    let limit = RecoveryCopy::LEN_MAX as u64;
+    let text = private_file::read(&files.copy_file, Audience::OwnerAndGroup, limit)
+        .with_context(|| format!("cannot read {shown}"))?;
+    let copy = RecoveryCopy::parse(&text).with_context(|| format!("cannot use {shown}"))?;
+    let source = RootKeySource::File(files.key_file.clone());
+    let key = source.load().with_context(|| format!("cannot get the recovery key from {source}"))?;
+    copy.open(&key).with_context(|| format!("cannot open {shown}"))?;
+    Ok(FormerKey::Recovery(copy, key))
 }
 
 #[cfg(test)]

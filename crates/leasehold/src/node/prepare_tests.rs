@@ -1,6 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
-use leasehold_vault::{OsEntropy, RootKey};
+use leasehold_domain::id::OrganisationId;
+use leasehold_vault::{Keyring, OsEntropy, RootKey};
 use tempfile::TempDir;
 
 use super::*;
@@ -77,6 +78,30 @@ fn everything_that_is_wrong_with_what_is_named_is_found_in_one_run() {
         "data_dir",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_opens_the_keys_until_the_root_key_does_is_looked_at_too() {
+    let place = Place::new();
+    let former = "previous_root_key = { file = \"@/before\" }";
+    assert_eq!(place.found(former), ["previous_root_key"]);
+    let before = RootKey::create_file(&place.path("before"), &OsEntropy).unwrap();
+    assert!(matches!(place.prepared(former).former, Some(FormerKey::RootKey(_))));
+
+    let files = "recovery = { copy_file = \"@/copy\", key_file = \"@/key\" }";
+    assert_eq!(place.found(files), ["recovery"]);
+    let (keyring, _) = Keyring::generate(OrganisationId::from_bytes([1; 16]), &before, &OsEntropy);
+    let key = RootKey::create_file(&place.path("key"), &OsEntropy).unwrap();
+    let copy = RecoveryCopy::make(&keyring, &key, &OsEntropy).to_text();
+    place.write("copy", &copy, 0o600);
+    assert!(matches!(place.prepared(files).former, Some(FormerKey::Recovery(..))));
+    place.write("copy", &copy, 0o644);
+    assert_eq!(place.found(files), ["recovery"], "others can read it");
+    place.write("copy", copy.strip_suffix("=\n").unwrap_or("no copy"), 0o600);
+    assert_eq!(place.found(files), ["recovery"], "it was cut off");
+    place.write("copy", &copy, 0o600);
+    fs::copy(place.path("before"), place.path("key")).unwrap();
+    assert_eq!(place.found(files), ["recovery"], "it is another copy's key");
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
     let kept = keep_memory_to_itself()?;
     keep_files_private();
     let prepared = read(path).await?.map_err(|findings| told(path, &findings))?;
-    let Prepared { config, root_key, certificates, grpc_door, console_door, transport, advice } = prepared;
+    let Prepared { config, root_key, former, certificates, grpc_door, console_door, transport, advice } =
+        prepared;
     let options = config.options;
     let traces = options.otlp_endpoint.as_deref();
     // At most 100, which a float holds exactly.
@@ -56,6 +57,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         development: false,
         public_url: config.public_url,
         root_key,
+        former,
         grpc: bind(options.grpc_address).await?,
         console: bind(options.console_address).await?,
         exchange: bind(options.exchange_address).await?,

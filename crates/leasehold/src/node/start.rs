@@ -7,7 +7,10 @@ use axum::Router;
 use leasehold_api::{Api, Health, NodeStatus};
 use leasehold_authserver::AuthServer;
 use leasehold_consensus::{Config as ReplicaConfig, Replica};
-use leasehold_control::{Clock, Control, Founding, Outbox, Parts, Settings, found, open_keyring};
+use leasehold_control::{
+    Clock, Control, FormerKey, Founding, Keys, Outbox, Parts, Replacement, Settings, check_keys, found,
+    replace_root_key,
+};
 use leasehold_ledger::{Ledger, Options as LedgerOptions};
 use leasehold_port::{Counts, Door};
 use leasehold_upstream::{
@@ -49,6 +52,8 @@ pub struct NodeOptions {
     pub public_url: Url,
     /// The key that wraps every other.
     pub root_key: RootKey,
+    /// What opens the keys where the root key does not yet: it is replaced then, before anything is served.
+    pub former: Option<FormerKey>,
     /// Where gRPC listens, already bound.
     pub grpc: TcpListener,
     /// Where the browser pages listen, already bound.
@@ -123,7 +128,7 @@ impl Node {
             ledger.read(|state| state.singular.organisation.is_some()).context("cannot read the ledger")?;
         if founded {
             // A wrong root key is refused before the log is even opened.
-            open_keyring(&ledger, &options.root_key)
+            check_keys(&ledger, &options.root_key, options.former.as_ref())
                 .context("cannot open the keys of this data directory")?;
         }
         let fatal = options.on_fatal.clone();
@@ -156,10 +161,22 @@ impl Node {
         found(&replica, &ledger, &*options.clock, &*entropy, &founding)
             .await
             .context("cannot found the organisation")?;
-        let (keyring, signer) = open_keyring(&ledger, &options.root_key).context("cannot open the keys")?;
-        let keyring = Arc::new(keyring);
-        let organisation = keyring.organisation();
-        let outbox = Outbox::open(&options.data.outbox(), organisation, keyring.clone())
+        let replacement =
+            Replacement { root_key: &options.root_key, former: options.former.as_ref(), node: options.node };
+        let replaced = replace_root_key(&replica, &ledger, &*options.clock, &*entropy, &replacement).await;
+        match (replaced.context("cannot replace the root key")?, &options.former) {
+            (true, _) => tracing::warn!(
+                "the root key was replaced: take the former one out of the configuration, and destroy it once no backup needs it"
+            ),
+            (false, Some(_)) => tracing::warn!(
+                "the root key opens the keys: the former one in the configuration is not needed any more"
+            ),
+            (false, None) => {}
+        }
+        let (keys, signer) = Keys::open(ledger.clone(), options.root_key).context("cannot open the keys")?;
+        let keys = Arc::new(keys);
+        let organisation = keys.current().context("cannot open the keys")?.organisation();
+        let outbox = Outbox::open(&options.data.outbox(), organisation, keys.clone())
             .context("cannot open the outbox")?;
         let settings = Settings {
             vouched_subjects_max: options.vouched_subjects_max,
@@ -168,7 +185,7 @@ impl Node {
         let control = Control::new(Parts {
             replica: replica.clone(),
             ledger: ledger.clone(),
-            keyring,
+            keys,
             signer: Arc::new(signer),
             catalogue,
             transport,

@@ -32,6 +32,8 @@ mod serve_config;
 #[cfg(test)]
 mod serve_egress;
 #[cfg(test)]
+mod serve_root_key;
+#[cfg(test)]
 mod serve_stop;
 #[cfg(test)]
 mod serve_tls;

@@ -111,6 +111,11 @@ impl Node {
         self.log.line(message, nth).await
     }
 
+    /// All that it has logged so far.
+    pub(crate) fn log_so_far(&self) -> Vec<Value> {
+        self.log.lines.lock().unwrap().clone()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id().unwrap()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();

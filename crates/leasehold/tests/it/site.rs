@@ -39,6 +39,7 @@ impl Site {
             development: true,
             public_url: Url::parse(&format!("http://{}", console.local_addr().unwrap())).unwrap(),
             root_key,
+            former: None,
             grpc: listener().await,
             console,
             exchange: listener().await,

@@ -28,7 +28,7 @@ fn a_row_that_is_read_is_the_one_that_would_be_written() {
         match row::decode(key, value) {
             Ok(read) => {
                 let change = change!(&read, Administrator Credential Certificate IdentityProvider Connector McpServer Workload
-                    Subject Directory Authorization Binding Grant UpstreamTask Epoch Denials);
+                    Subject Directory Authorization Binding Grant UpstreamTask Epoch Denials Key Erasure);
                 assert_eq!(row::key(&change), key);
                 assert_eq!(row::value(&change).as_deref(), Some(value));
             }

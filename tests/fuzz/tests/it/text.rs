@@ -11,7 +11,9 @@ use leasehold_fuzz::run;
 use leasehold_identity::{caller::bearer, session::LocalPath};
 use leasehold_policy::Engine;
 use leasehold_upstream::resource::Resource;
-use leasehold_vault::{CredentialSecret, KeyName, RootKeySource, VerifierKey, verify_note};
+use leasehold_vault::{
+    CredentialSecret, KeyName, OsEntropy, RecoveryCopy, RootKey, RootKeySource, VerifierKey, verify_note,
+};
 
 use crate::tells_nothing;
 
@@ -131,6 +133,21 @@ fn a_root_key_is_one_line_with_one_key_or_refused_without_a_word_of_it() {
                 let secret = str::from_utf8(good).unwrap().rsplit(['-', '_', ':']).next().unwrap();
                 assert!(!shown.contains(secret), "a key is told");
             }
+        }
+    });
+}
+
+#[test]
+fn a_recovery_copy_that_is_read_is_one_that_would_be_written() {
+    let key = RootKey::draw(&OsEntropy);
+    run("recovery_copy", 10_000, |input| {
+        let Ok(text) = str::from_utf8(input) else { return };
+        match RecoveryCopy::parse(text) {
+            Ok(copy) => {
+                assert_eq!(RecoveryCopy::parse(&copy.to_text()).unwrap(), copy);
+                assert!(copy.open(&key).is_err(), "a key opens a copy that was not made with it");
+            }
+            Err(refusal) => tells_nothing(refusal),
         }
     });
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod consent;
+mod erase;
+mod keys;
 mod lease;
 mod ledger;
 mod operations;

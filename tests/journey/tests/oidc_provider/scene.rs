@@ -229,6 +229,7 @@ async fn start_node(data: &Path, clock: &MovedClock) -> anyhow::Result<Node> {
         development: true,
         public_url,
         root_key,
+        former: None,
         grpc,
         console,
         exchange,

@@ -121,7 +121,8 @@ fn no_argument_of_the_command_line_takes_a_secret_itself() {
                 looked_at += 1;
                 let sounds =
                     ["secret", "token", "password", "key", "code"].iter().any(|word| name.contains(word));
-                let names_where = ["_file", "_env", "_endpoint"].iter().any(|end| name.ends_with(end));
+                let names_where =
+                    ["_file", "_out", "_env", "_endpoint"].iter().any(|end| name.ends_with(end));
                 // An id, as the help says.
                 let id = arguments.ident == "RetireSecretArgs" || arguments.ident == "RetireCredentialArgs";
                 let process = name == "exit_code";

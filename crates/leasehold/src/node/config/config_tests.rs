@@ -106,6 +106,38 @@ fn exactly_one_root_key_is_named() {
 }
 
 #[test]
+fn a_former_root_key_has_one_source_and_no_recovery_copy_beside_it() {
+    let former = "[previous_root_key]\nfile = \"before\"\n";
+    let options = parse(&format!("{LEAST}{former}")).config.unwrap().options;
+    assert_eq!(options.previous_root_key, Some(RootKeySource::File("before".into())));
+    for (table, about) in [
+        ("", "line 6: previous_root_key: it needs exactly one of file, environment and command"),
+        (
+            "file = \"a\"\nenvironment = \"B\"\n",
+            "line 6: previous_root_key: it needs exactly one of file, environment and command",
+        ),
+        ("command = []\n", "line 6: previous_root_key.command: it is empty: it needs a program"),
+        (
+            "flie = \"k\"\nfile = \"k\"\n",
+            "line 7: previous_root_key.flie: there is no such option: is previous_root_key.file meant?",
+        ),
+    ] {
+        assert_eq!(findings(&format!("{LEAST}[previous_root_key]\n{table}")), [about]);
+    }
+    let copy = "[recovery]\ncopy_file = \"c\"\nkey_file = \"k\"\n";
+    let options = parse(&format!("{LEAST}{copy}")).config.unwrap().options;
+    assert_eq!(options.recovery, Some(RecoveryFiles { copy_file: "c".into(), key_file: "k".into() }));
+    assert_eq!(
+        findings(&format!("{LEAST}{former}{copy}")),
+        ["line 8: recovery: previous_root_key says already what opens the keys: leave one of them out"]
+    );
+    assert_eq!(
+        findings(&format!("{LEAST}[recovery]\ncopy_file = \"c\"\n")),
+        ["recovery.key_file: is missing: it needs a path in quotes"]
+    );
+}
+
+#[test]
 fn ports_that_others_reach_need_certificates_or_a_word_about_a_proxy() {
     let found = finding("grpc_address = \"0.0.0.0:7400\"");
     assert!(found.starts_with("line 1: grpc_address: ") && found.ends_with("set tls"), "{found}");
@@ -230,6 +262,7 @@ mod example {
             egress_proxy: Some(_),
             egress_proxy_credentials_file: Some(_),
             otlp_endpoint: Some(_),
+            previous_root_key: Some(_),
             ..
         } = options
         else {
@@ -254,7 +287,7 @@ mod example {
             }
         }
         let mut read = Read::default();
-        parse_into(&with_marked(&["# Default:", "# Example:"]), &mut read);
+        parse_into(&with_marked(&["# Default:", "# Example:", "# Instead of it:"]), &mut read);
         let known: BTreeSet<String> = read.known.into_iter().collect();
         assert_eq!(shown, known);
     }
@@ -269,6 +302,20 @@ mod example {
             let text: Vec<&str> = lines.iter().filter(keep).copied().collect();
             config(&text.join("\n"));
         }
+    }
+
+    #[test]
+    fn every_other_former_root_key_and_a_recovery_copy_can_take_the_place_of_the_first() {
+        let marked = with_marked(&["# Example:", "# Or:"]);
+        let (before, former) = marked.split_once("[previous_root_key]\n").unwrap();
+        for name in ["environment = ", "command = "] {
+            let others = ["file = ", "environment = ", "command = "];
+            let keep = |line: &&str| !others.iter().any(|other| *other != name && line.starts_with(other));
+            let former: Vec<&str> = former.lines().filter(keep).collect();
+            let text = format!("{before}[previous_root_key]\n{}", former.join("\n"));
+            assert!(config(&text).options.previous_root_key.is_some());
+        }
+        assert!(config(&with_marked(&["# Instead of it:"])).options.recovery.is_some());
     }
 
     #[test]
