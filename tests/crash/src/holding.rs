@@ -23,7 +23,7 @@ pub const READ: [&str; 1] = ["files.read"];
 /// Within which time a node that has started again must have put everything right.
 const SETTLED_MAX: Duration = Duration::from_secs(20);
 
-/// Tries until it goes well, for at most [`SETTLED_MAX`].
+/// Tries until it goes well, for at most `SETTLED_MAX`.
 ///
 /// # Errors
 /// The last error.

@@ -42,7 +42,7 @@ impl Keys {
     /// Opens the keys of an organisation that exists, and its checkpoint signing key. Nothing is written, whatever comes of it.
     ///
     /// # Errors
-    /// As [`check_root_key`]; [`Problem::Fault`] where the stored keys are damaged.
+    /// [`Problem::Invalid`] where the root key is not the one that wraps them; [`Problem::Fault`] where the stored keys are damaged.
     pub fn open(ledger: Ledger, root_key: RootKey) -> Result<(Self, CheckpointSigner), Problem> {
         let held = open_held(&ledger, &root_key)?;
         let signer = open_signer(&ledger, &held.keyring)?;
