@@ -142,6 +142,15 @@ async fn an_identity_provider_is_reached_through_the_proxy_and_believed_by_the_o
         // A name that nobody here can resolve, and that nobody lists, is not even asked for.
         let expected = vec![format!("CONNECT {HOST}:443 HTTP/1.1"); if reached { 2 } else { 0 }];
         assert_eq!(*asked.lock().unwrap(), expected);
+        let log: String = node.log_so_far().iter().map(ToString::to_string).collect();
+        assert!(log.contains("serving"), "{log}");
+        // The password, and what is sent of it (RFC 7617).
+        for secret in ["open sesame", "bGVhc2Vob2xkOm9wZW4gc2VzYW1l"] {
+            assert!(
+                !log.contains(secret) && !answer.contains(secret),
+                "the proxy's password stands in clear"
+            );
+        }
         node.stopped().await;
     }
 }
