@@ -120,12 +120,10 @@ impl Control {
         expected: Option<u64>,
         name: &str,
     ) -> Result<(), Problem> {
-        self.authorize_administrator(caller, AdministratorAction::Operate).await?;
-        let workload = self.read(|state| workload_by(state, workload)).await??;
-        let certificate = name.parse::<CertificateName>().map_err(|error| Problem::invalid("name", error))?;
-        let command = workload::Command::BindCertificate { workload, certificate };
-        let entity = Entity::Workload(workload);
-        self.propose_at(caller, entity, expected, Command::Workload(command)).await.map(drop)
+        self.of_certificate(caller, workload, expected, name, |workload, certificate| {
+            workload::Command::BindCertificate { workload, certificate }
+        })
+        .await
     }
 
     /// Lets certificates with this name stand for a workload no more. What it holds stays its own until it ends.
@@ -139,12 +137,25 @@ impl Control {
         expected: Option<u64>,
         name: &str,
     ) -> Result<(), Problem> {
+        self.of_certificate(caller, workload, expected, name, |workload, certificate| {
+            workload::Command::UnbindCertificate { workload, certificate }
+        })
+        .await
+    }
+
+    async fn of_certificate(
+        &self,
+        caller: &Caller,
+        workload: &str,
+        expected: Option<u64>,
+        name: &str,
+        command: impl FnOnce(WorkloadId, CertificateName) -> workload::Command,
+    ) -> Result<(), Problem> {
         self.authorize_administrator(caller, AdministratorAction::Operate).await?;
         let workload = self.read(|state| workload_by(state, workload)).await??;
         let certificate = name.parse::<CertificateName>().map_err(|error| Problem::invalid("name", error))?;
-        let command = workload::Command::UnbindCertificate { workload, certificate };
-        let entity = Entity::Workload(workload);
-        self.propose_at(caller, entity, expected, Command::Workload(command)).await.map(drop)
+        let command = Command::Workload(command(workload, certificate));
+        self.propose_at(caller, Entity::Workload(workload), expected, command).await.map(drop)
     }
 
     /// Lets a workload ask, or ends what it may ask. Answers with its revision.
