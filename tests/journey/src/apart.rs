@@ -247,7 +247,7 @@ impl Apart {
 
     /// A channel for a credential.
     pub fn speaking(&self, credential: &str) -> Speaking {
-        Speaking::new(self.nobody(), Bearer(credential.to_owned()))
+        Speaking::new(self.nobody(), Bearer::new(credential))
     }
 
     /// A channel for the administrator.

@@ -17,7 +17,7 @@ use crate::{budget::Budget, clock::MovedClock, logs};
 
 /// Puts an API credential on every call.
 #[derive(Clone)]
-pub struct Bearer(pub(crate) String);
+pub struct Bearer(String);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
@@ -127,10 +127,7 @@ impl World {
 
     /// A channel for a credential.
     pub fn speaking(&self, credential: &str) -> Speaking {
-        tonic::service::interceptor::InterceptedService::new(
-            self.channel.clone(),
-            Bearer(credential.to_owned()),
-        )
+        tonic::service::interceptor::InterceptedService::new(self.channel.clone(), Bearer::new(credential))
     }
 
     /// A channel for the administrator.

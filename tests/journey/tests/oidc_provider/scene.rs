@@ -7,7 +7,11 @@ use anyhow::{Context, ensure};
 use leasehold::node::{EXIT_DISK, Node, NodeOptions, data::DataDir};
 use leasehold_domain::time::Span;
 use leasehold_interop::{Account, Client, OidcProvider, ProviderConfig, Toolchain};
-use leasehold_journey::{clock::MovedClock, logs, world::install_crypto};
+use leasehold_journey::{
+    clock::MovedClock,
+    logs,
+    world::{Bearer, Speaking, install_crypto},
+};
 use leasehold_port::Door;
 use leasehold_proto::v1::{
     AddWorkloadCredentialRequest, CreateConnectorRequest, Exposure, Isolation, Need, RedeemBootstrapRequest,
@@ -21,11 +25,7 @@ use leasehold_upstream::transport::{Egress, Settings as TransportSettings, Trust
 use leasehold_vault::{OsEntropy, RootKey};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tonic::{
-    metadata::MetadataValue,
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::Channel,
-};
+use tonic::transport::Channel;
 use url::Url;
 
 /// Our client at the provider, for the tokens that are leased.
@@ -64,22 +64,6 @@ permit (
 ) when { resource.kind == "person" };
 "#;
 
-/// Puts an API credential on every call.
-#[derive(Clone)]
-pub(crate) struct Bearer(String);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-        let value: Result<MetadataValue<_>, _> = format!("Bearer {}", self.0).parse();
-        let value = value.map_err(|_| tonic::Status::internal("a credential that is no header"))?;
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
-    }
-}
-
-/// A channel that speaks for somebody.
-pub(crate) type Speaking = InterceptedService<Channel, Bearer>;
-
 /// A node, its clock, and the provider.
 pub(crate) struct Scene {
     pub(crate) node: Node,
@@ -111,8 +95,7 @@ impl Scene {
             .context("no bootstrap credential")?
             .trim()
             .to_owned();
-        let speaking =
-            |credential: &str| InterceptedService::new(channel.clone(), Bearer(credential.to_owned()));
+        let speaking = |credential: &str| Speaking::new(channel.clone(), Bearer::new(credential));
         let admin = AdministratorServiceClient::new(speaking(&bootstrap))
             .redeem_bootstrap(RedeemBootstrapRequest { name: "admin".to_owned() })
             .await?
@@ -125,7 +108,7 @@ impl Scene {
     }
 
     fn speaking(&self, credential: &str) -> Speaking {
-        InterceptedService::new(self.channel.clone(), Bearer(credential.to_owned()))
+        Speaking::new(self.channel.clone(), Bearer::new(credential))
     }
 
     /// A channel for the administrator.
